@@ -1,0 +1,143 @@
+"""Writing that survives a crash: the only place of this project that renames.
+
+A file or folder has its final name only when it is complete and on disk. The order is always the
+same: write under a temporary name, fsync the content, rename, fsync the folder that holds it. Who
+dies in between leaves a temporary name behind, which `remove_leftovers` clears at the next start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TEMPORARY_MARK = ".tmp-"
+_CHUNK_BYTES = 1 << 20
+
+
+def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary file beside `path`, then give it its name in one step.
+
+    If the process dies at any moment, `path` holds either the whole old or the whole new content.
+
+    Args:
+        path: Final name; an older file of that name is replaced.
+        write: Gets the temporary path, which has the same suffix, and writes the file there.
+    """
+    temporary = _temporary_name(path)
+    try:
+        write(temporary)
+        sync_file(temporary)
+        os.replace(temporary, path)  # noqa: PTH105 - this rename is the commit
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_dir(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` atomically and durably."""
+    write_atomic(path, lambda temporary: _write_all(temporary, content))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, atomically and durably. NaN is refused: it is not JSON."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, text.encode() + b"\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file written by `write_json`."""
+    return json.loads(path.read_bytes())
+
+
+def commit_dir(path: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a temporary folder beside `path`, then give it its name in one rename.
+
+    An older folder of that name is moved aside first and deleted last: at every moment one complete
+    folder exists, under `path` or under a temporary name that `restore_dir` recognises.
+
+    Args:
+        path: Final name of the folder.
+        fill: Gets the empty temporary folder and writes its files there.
+    """
+    temporary = _temporary_name(path)
+    older = path.with_name(f".{path.name}{TEMPORARY_MARK}older")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        fill(temporary)
+        sync_tree(temporary)
+        if path.exists():
+            shutil.rmtree(older, ignore_errors=True)
+            os.rename(path, older)  # noqa: PTH104
+        os.rename(temporary, path)  # noqa: PTH104 - this rename is the commit
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        restore_dir(path)
+        raise
+    sync_dir(path.parent)
+    shutil.rmtree(older, ignore_errors=True)
+
+
+def restore_dir(path: Path) -> None:
+    """Put back the older folder where a replacement died between its two renames."""
+    older = path.with_name(f".{path.name}{TEMPORARY_MARK}older")
+    if older.exists() and not path.exists():
+        os.rename(older, path)  # noqa: PTH104
+        sync_dir(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete temporary files and folders that a killed process left directly inside `folder`."""
+    for entry in folder.glob(f".*{TEMPORARY_MARK}*"):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def digest_file(path: Path) -> str:
+    """Compute the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the bytes of a file are on disk."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_dir(path: Path) -> None:
+    """Wait until the names in a folder are on disk."""
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until everything below a folder is on disk, files before the folders that name them."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        sync_dir(path) if path.is_dir() else sync_file(path)
+    sync_dir(folder)
+
+
+def _temporary_name(path: Path) -> Path:
+    return path.with_name(f".{path.stem}{TEMPORARY_MARK}{os.getpid()}{path.suffix}")
+
+
+def _write_all(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,128 @@
+"""Every error a caller may want to catch, in one tree.
+
+::
+
+    SweepsError                  exit status
+    ├── SpecError                2   the space file says something impossible; all mistakes at once
+    ├── CheckError               2   the model or the data fail before the first training step
+    ├── OptionError              2   an argument of a command or function makes no sense
+    ├── MissingExtraError        2   an optional package is not installed
+    ├── SweepExistsError         2   `run` on a folder that already holds a sweep
+    ├── SweepNotFoundError       2   a folder that holds no sweep
+    ├── ResumeRefusedError       2   the spec, code, data or versions changed since the sweep began
+    ├── SweepHeldError           3   another process holds the sweep
+    ├── NoLeaderError            1   no trial has completed, so there is no best one
+    ├── JournalError             1   the study's journal is damaged
+    ├── CheckpointError          1   a checkpoint is missing, incomplete or changed
+    └── BundleError              1   a bundle is incomplete, changed or does not reproduce its score
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SweepsError(Exception):
+    """Root of all errors raised on purpose by this package."""
+
+    exit_status = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it is, and what was given, expected and is to be done.
+
+    Attributes:
+        where: ``file:line`` of a space file, or another place a user can go to.
+        key: Dotted key such as ``pruner.name``; empty where no key is concerned.
+        message: What was given, what was expected, what to do.
+    """
+
+    where: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.key, self.message) if part)
+
+
+class SpecError(SweepsError):
+    """The space file is wrong. Carries every mistake found, not only the first."""
+
+    exit_status = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class CheckError(SweepsError):
+    """The model or the data cannot be trained as asked; found before the first training step."""
+
+    exit_status = 2
+
+    def __init__(self, problems: Sequence[Problem], traceback: str = "") -> None:
+        self.problems = tuple(problems)
+        self.traceback = traceback
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class OptionError(SweepsError):
+    """An argument makes no sense; the message says which and what would."""
+
+    exit_status = 2
+
+
+class MissingExtraError(SweepsError):
+    """An optional package is needed; the message holds the command that installs it."""
+
+    exit_status = 2
+
+    def __init__(self, what: str, *, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"{what} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'keras-sweeps[{extra}]'"
+        )
+
+
+class SweepExistsError(SweepsError):
+    """The folder already holds a sweep."""
+
+    exit_status = 2
+
+
+class SweepNotFoundError(SweepsError):
+    """The folder holds no sweep."""
+
+    exit_status = 2
+
+
+class ResumeRefusedError(SweepsError):
+    """What the sweep was started with has changed; the message holds the difference."""
+
+    exit_status = 2
+
+
+class SweepHeldError(SweepsError):
+    """Another live process holds the sweep."""
+
+    exit_status = 3
+
+
+class NoLeaderError(SweepsError):
+    """No trial has completed yet."""
+
+
+class JournalError(SweepsError):
+    """The study's journal is damaged before its last record."""
+
+
+class CheckpointError(SweepsError):
+    """A checkpoint is missing, incomplete or not what was recorded."""
+
+
+class BundleError(SweepsError):
+    """A bundle is incomplete, changed, or does not reproduce its recorded score."""

@@ -1,0 +1,1 @@
+"""What the user asked for: the space file, read, validated and frozen."""
