@@ -1,0 +1,1 @@
+"""One trial process and its supervisor: where search meets training."""
