@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY_MARK = ".tmp-"
+_OLDER_MARK = ".older-"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -59,14 +60,14 @@ def commit_dir(path: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` write a temporary folder beside `path`, then give it its name in one rename.
 
     An older folder of that name is moved aside first and deleted last: at every moment one complete
-    folder exists, under `path` or under a temporary name that `restore_dir` recognises.
+    folder exists, under `path` or under the name from which `restore_dir` brings it back.
 
     Args:
         path: Final name of the folder.
         fill: Gets the empty temporary folder and writes its files there.
     """
     temporary = _temporary_name(path)
-    older = path.with_name(f".{path.name}{TEMPORARY_MARK}older")
+    older = path.with_name(_OLDER_MARK + path.name)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
@@ -86,7 +87,7 @@ def commit_dir(path: Path, fill: Callable[[Path], None]) -> None:
 
 def restore_dir(path: Path) -> None:
     """Put back the older folder where a replacement died between its two renames."""
-    older = path.with_name(f".{path.name}{TEMPORARY_MARK}older")
+    older = path.with_name(_OLDER_MARK + path.name)
     if older.exists() and not path.exists():
         os.rename(older, path)  # noqa: PTH104
         sync_dir(path.parent)
@@ -94,7 +95,7 @@ def restore_dir(path: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Delete temporary files and folders that a killed process left directly inside `folder`."""
-    for entry in folder.glob(f".*{TEMPORARY_MARK}*"):
+    for entry in folder.glob(f"{TEMPORARY_MARK}*"):
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
         else:
@@ -128,7 +129,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def _temporary_name(path: Path) -> Path:
-    return path.with_name(f".{path.stem}{TEMPORARY_MARK}{os.getpid()}{path.suffix}")
+    return path.with_name(f"{TEMPORARY_MARK}{os.getpid()}-{path.name}")
 
 
 def _write_all(path: Path, content: bytes) -> None:

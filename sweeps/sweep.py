@@ -1,77 +1,47 @@
-"""The conductor: run, resume, read and export a sweep."""
+"""The conductor: check, run and resume a sweep. It reads like the flow it conducts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import contextlib
+import os
+import shutil
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweeps.search.trials import TrialRecord
-from sweeps.spec.model import SweepSpec
-from sweeps.worker.events import Observer, ignore_events
+from sweeps.bundles.export import export_bundle
+from sweeps.bundles.load import load_bundle
+from sweeps.durable import commit_dir, remove_leftovers, restore_dir, write_bytes, write_json
+from sweeps.engines._base import Engine
+from sweeps.errors import (
+    BundleError,
+    OptionError,
+    ResumeRefusedError,
+    SweepExistsError,
+)
+from sweeps.lock import hold_sweep
+from sweeps.paths import SweepPaths
+from sweeps.preflight import CheckReport, check, inspect_space, load_space, start_engine
+from sweeps.reading import SweepReport, read, read_sweep_record
+from sweeps.search.study import Study, open_study
+from sweeps.spec.fingerprint import Fingerprint, diff_fingerprints, fingerprint
+from sweeps.spec.model import SweepSpec, spec_from_json, spec_to_json
+from sweeps.spec.overrides import parse_override
+from sweeps.worker.events import Notice, Observer, Stopping, SweepStarted, ignore_events
+from sweeps.worker.limits import Share, Stop, divide_cores
+from sweeps.worker.messages import Message
+from sweeps.worker.outcomes import Death, explain_death
+from sweeps.worker.supervisor import Supervisor, clear_finished
 
+__all__ = ["CheckReport", "SweepReport", "check", "load", "read", "resume", "run"]
 
-@dataclass(frozen=True)
-class SweepReport:
-    """A sweep as it is on disk: what `status`, `best` and `show` print, and what `run` returns.
-
-    Attributes:
-        folder: The sweep's folder.
-        name: Name of the sweep.
-        spec: What was asked for.
-        trials: All trials, by number. State `interrupted` means: to be continued by `resume`.
-        best: The leader, one of `trials`; None where no trial has completed.
-        is_running: Another process is working on the sweep right now.
-        bundle: The bundle's folder; None where there is none yet.
-        manifest: The bundle's manifest; None where there is none.
-        test_scores: Scores of the leader on the held-out test split; None where there is none.
-        stopped: Why the sweep ended before its target; empty where it reached it.
-    """
-
-    folder: Path
-    name: str
-    spec: SweepSpec
-    trials: tuple[TrialRecord, ...]
-    best: TrialRecord | None
-    is_running: bool = False
-    bundle: Path | None = None
-    manifest: dict[str, Any] | None = None
-    test_scores: dict[str, float] | None = None
-    stopped: str = ""
-
-    def to_rows(self) -> list[dict[str, Any]]:
-        """Give the trials as a table: one dict a trial, ready for `pandas.DataFrame`."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class CheckReport:
-    """What `check` found out about a space file that has no mistake.
-
-    Attributes:
-        spec: What was asked for.
-        metrics: Names a trained epoch logs, such as ``loss`` and ``val_accuracy``; empty with
-            `build=False`.
-        declared: Parameters that the model's code declares, by name.
-        num_weights: Number of weights of the model built with defaults; None with `build=False`.
-        data: One line a split that says what the data is, such as ``train: 1,437 samples ...``.
-        loop: ``compiled`` or ``fit``: how trials will train.
-        loop_reason: Why it is not the compiled loop; empty where it is.
-    """
-
-    spec: SweepSpec
-    metrics: tuple[str, ...] = ()
-    declared: tuple[str, ...] = ()
-    num_weights: int | None = None
-    data: tuple[str, ...] = field(default=())
-    loop: str = ""
-    loop_reason: str = ""
-
-
-def check(space: str | Path, *, overrides: Sequence[str] = (), build: bool = True) -> CheckReport:
-    """Find every mistake of a space file, its model and its data before any training."""
-    raise NotImplementedError
+SCHEMA = 1
 
 
 def run(
@@ -83,8 +53,30 @@ def run(
     engine: str = "local",
     observer: Observer = ignore_events,
 ) -> SweepReport:
-    """Run the sweep that a space file describes, and export its best model."""
-    raise NotImplementedError
+    """Run the sweep that a space file describes, and export its best model.
+
+    Args:
+        space: The space file.
+        results: Where sweeps lie; this one in ``results/NAME``.
+        overrides: ``key=value`` each, over the keys of the file.
+        fresh: Discard the sweep that the folder holds.
+        engine: Where workers run: ``local``, or ``inline`` for a debugger.
+        observer: Told what happens, from several threads.
+
+    Raises:
+        SpecError: The file is wrong; all mistakes at once.
+        CheckError: The model or the data are; nothing was trained and no folder is left.
+        SweepExistsError: The folder holds a sweep already.
+    """
+    spec = load_space(space, overrides)
+    paths = SweepPaths(Path(results).resolve() / spec.name)
+    _check_folder(paths, fresh=fresh)
+    with start_engine(engine) as started:
+        observer(Notice("checking data and model"))
+        found = inspect_space(started, spec, Path(space))
+        with _holding_new_folder(paths, fresh=fresh):
+            _create_folder(paths, spec, Path(space), found)
+        return _conduct(paths, spec, started, observer)
 
 
 def resume(
@@ -95,15 +87,263 @@ def resume(
     engine: str = "local",
     observer: Observer = ignore_events,
 ) -> SweepReport:
-    """Continue an interrupted sweep as if nothing had happened."""
-    raise NotImplementedError
+    """Continue an interrupted sweep as if nothing had happened.
 
+    Args:
+        folder: The sweep's folder.
+        overrides: ``limits.KEY=value`` each: limits may always change.
+        accept_change: Go on although code or versions changed since the sweep began.
+        engine: Where workers run: ``local``, or ``inline`` for a debugger.
+        observer: Told what happens, from several threads.
 
-def read(folder: str | Path) -> SweepReport:
-    """Read a sweep, running or not, without changing anything and without TensorFlow."""
-    raise NotImplementedError
+    Raises:
+        SweepNotFoundError: The folder holds no sweep.
+        ResumeRefusedError: Code or versions changed; the message holds the difference.
+        SweepHeldError: Another process holds the sweep.
+    """
+    paths = SweepPaths(Path(folder).resolve())
+    record = read_sweep_record(paths)
+    spec = _override_limits(spec_from_json(record["spec"]), overrides)
+    changes = _find_changes(record, spec)
+    if changes and not accept_change:
+        raise ResumeRefusedError(
+            f"{folder}: changed since the sweep began:\n  " + "\n  ".join(changes) + "\n"
+            "Undo the change, start a new sweep, or take it with --accept-change."
+        )
+    with start_engine(engine) as started:
+        return _conduct(paths, spec, started, observer, changes=changes)
 
 
 def load(folder: str | Path) -> Any:
-    """Load the best model of a sweep, or the model of a bundle, as a Keras model."""
-    raise NotImplementedError
+    """Load the best model of a sweep, or the model of a bundle, as a compiled `keras.Model`.
+
+    Raises:
+        SweepNotFoundError: The folder is neither a sweep nor a bundle.
+        NoLeaderError: The sweep has no bundle yet.
+        BundleError: The bundle was changed since it was exported.
+    """
+    return load_bundle(Path(folder))
+
+
+def _check_folder(paths: SweepPaths, *, fresh: bool) -> None:
+    if paths.root.exists() and not fresh:
+        if not paths.root.is_dir() or (any(paths.root.iterdir()) and not paths.spec.exists()):
+            raise SweepExistsError(
+                f"{paths.root}: something else than a sweep lies here. "
+                "Move it away, or choose another name or --results."
+            )
+        if paths.spec.exists():
+            raise SweepExistsError(
+                f"{paths.root}: there is a sweep here already. Continue it with "
+                f"'python -m sweeps resume {os.path.relpath(paths.root)}', "
+                "or discard it with --fresh."
+            )
+    if fresh and paths.root.exists() and not paths.spec.exists():
+        raise SweepExistsError(
+            f"{paths.root}: --fresh discards a sweep, but there is none here. Move it away."
+        )
+    _check_writable(paths.root.parent)
+
+
+def _check_writable(folder: Path) -> None:
+    """Make sure that a folder can be made below `folder`, leaving nothing behind."""
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    probe = existing / f".tmp-{os.getpid()}-probe"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise OptionError(
+            f"{folder}: the folder of results cannot be written ({error.strerror}). "
+            "Choose another with --results."
+        ) from error
+
+
+@contextlib.contextmanager
+def _holding_new_folder(paths: SweepPaths, *, fresh: bool) -> Iterator[None]:
+    """Discard an older sweep only while nobody else works on it."""
+    if fresh and paths.root.exists():
+        with hold_sweep(paths.lock):
+            shutil.rmtree(paths.root)
+            yield
+    else:
+        yield
+
+
+def _create_folder(paths: SweepPaths, spec: SweepSpec, space: Path, found: Message) -> None:
+    def fill(folder: Path) -> None:
+        new = SweepPaths(folder)
+        new.trials.mkdir()
+        write_bytes(new.space, space.read_bytes())
+        write_json(new.spec, _describe_sweep(spec, found))
+
+    paths.root.parent.mkdir(parents=True, exist_ok=True)
+    if paths.root.exists():
+        paths.root.rmdir()
+    commit_dir(paths.root, fill)
+
+
+def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "sweep_id": uuid.uuid4().hex,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "spec": spec_to_json(spec),
+        "fingerprint": fingerprint(spec).to_json(),
+        "metrics": found["metrics"],
+        "data": found["data"],
+        "data_digests": found["digests"],
+    }
+
+
+def _override_limits(spec: SweepSpec, overrides: Sequence[str]) -> SweepSpec:
+    record = spec_to_json(spec)
+    for override in overrides:
+        node, path = parse_override(override)
+        if len(path) != 2 or path[0] != "limits":
+            raise OptionError(
+                f"--set {override}: only limits may change when a sweep is resumed, "
+                "such as limits.trials=50."
+            )
+        record["limits"] |= node.to_python()["limits"]
+    return spec_from_json(record)
+
+
+def _find_changes(record: Mapping[str, Any], spec: SweepSpec) -> list[str]:
+    old_spec = spec_from_json(record["spec"])
+    old = Fingerprint.from_json(record["fingerprint"])
+    return diff_fingerprints(old, fingerprint(spec), old_spec, spec)
+
+
+def _conduct(
+    paths: SweepPaths,
+    spec: SweepSpec,
+    engine: Engine,
+    observer: Observer,
+    *,
+    changes: Sequence[str] = (),
+) -> SweepReport:
+    """Run the trials that are left, then export the leader."""
+    with hold_sweep(paths.lock):
+        record = read_sweep_record(paths)
+        if record["spec"] != spec_to_json(spec) or changes:
+            accepted = [*record.get("accepted_changes", []), *changes]
+            record = {**record, "spec": spec_to_json(spec), "accepted_changes": accepted}
+            write_json(paths.spec, {**record, "fingerprint": fingerprint(spec).to_json()})
+        remove_leftovers(paths.root)
+        restore_dir(paths.bundle.root)
+        with contextlib.closing(open_study(paths, spec, sweep_id=record["sweep_id"])) as study:
+            reason = _run_trials(paths, spec, engine, study, observer)
+            if reason not in ("interrupted", "terminated"):
+                _export_leader(paths, spec, engine, study, observer, record)
+    return replace(read(paths.root), stopped=reason)
+
+
+def _run_trials(
+    paths: SweepPaths, spec: SweepSpec, engine: Engine, study: Study, observer: Observer
+) -> str:
+    """Run trials until the target is reached; returns why it stopped earlier, or nothing."""
+    trials = study.trials()
+    clear_finished(paths, trials)
+    interrupted = [trial for trial in trials if trial.state == "running"]
+    waiting = sum(trial.state == "waiting" for trial in trials)
+    num_left = max(0, spec.limits.trials - (len(trials) - waiting)) + len(interrupted)
+    share = divide_cores(spec.limits.workers, num_left)
+    limit = spec.limits.timeout
+    stop = Stop(None if limit is None else time.monotonic() + limit)
+    supervisor = Supervisor(
+        study, paths, spec, engine.run_task, stop, share.threads, observer, interrupted
+    )
+    num_finished = len(trials) - waiting - len(interrupted)
+    observer(_describe_start(paths, spec, share, num_finished))
+    num_failed = sum(trial.state == "failed" for trial in trials)
+    with _stopping_on_signals(stop, observer):
+        for ended in engine.dispatch(supervisor.supervise_next, num_left, share.workers):
+            num_failed += ended is not None and ended.state == "failed"
+            if spec.limits.failures is not None and num_failed >= spec.limits.failures:
+                stop.ask(f"{num_failed} trials failed, as many as limits.failures allows")
+    is_done = all(trial.state != "running" for trial in study.trials())
+    return "" if is_done and study.num_trials >= spec.limits.trials else stop.reason
+
+
+def _describe_start(
+    paths: SweepPaths, spec: SweepSpec, share: Share, num_finished: int
+) -> SweepStarted:
+    return SweepStarted(
+        name=spec.name,
+        folder=str(paths.root),
+        metric=spec.objective.metric,
+        direction=spec.objective.direction,
+        trials=spec.limits.trials,
+        finished=num_finished,
+        workers=share.workers,
+        threads=share.threads,
+        epochs=spec.training.epochs,
+        timeout_seconds=spec.limits.timeout,
+    )
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(stop: Stop, observer: Observer) -> Iterator[None]:
+    """Drain on the first Ctrl-C or SIGTERM; end at once on the second."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reasons = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+    def take(number: int, frame: Any) -> None:  # noqa: ARG001
+        if stop.reason in reasons.values():
+            # All that is confirmed is on disk; the children end with this process.
+            os._exit(130)
+        stop.ask(reasons[signal.Signals(number)])
+        # Not from here: the interrupted code may hold the observer's own lock.
+        threading.Thread(target=observer, args=(Stopping(stop.reason),)).start()
+
+    older = {number: signal.signal(number, take) for number in reasons}
+    try:
+        yield
+    finally:
+        for number, handler in older.items():
+            signal.signal(number, handler)
+
+
+def _export_leader(
+    paths: SweepPaths,
+    spec: SweepSpec,
+    engine: Engine,
+    study: Study,
+    observer: Observer,
+    record: Mapping[str, Any],
+) -> None:
+    leader = study.leader()
+    if leader is None or _is_exported(paths, leader.number):
+        return
+    observer(Notice(f"exporting trial {leader.number:04d}"))
+
+    def write_model(number: int, destination: Path) -> dict[str, Any]:
+        request = {
+            "task": "export",
+            "folder": str(paths.root),
+            "number": number,
+            "destination": str(destination),
+            "threads": divide_cores(spec.limits.workers, spec.limits.trials).threads,
+        }
+        written = engine.run_task(request, lambda _: {})
+        if isinstance(written, Death):
+            raise BundleError(f"trial {number:04d}: export: {explain_death(written).reason}")
+        if "error" in written:
+            raise BundleError(f"trial {number:04d}: export: {written['error']}")
+        return written
+
+    origin = {
+        "sweep_id": record["sweep_id"],
+        "versions": record["fingerprint"]["versions"],
+        "data": record["data"],
+        "data_digests": record["data_digests"],
+    }
+    export_bundle(paths, spec, leader, write_model, origin)
+
+
+def _is_exported(paths: SweepPaths, number: int) -> bool:
+    manifest = read(paths.root).manifest
+    return manifest is not None and manifest["trial"] == number

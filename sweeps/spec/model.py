@@ -2,13 +2,149 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from sweeps.spec.parameters import Parameter
+from sweeps.errors import Problem, SpecError
+from sweeps.spec.parameters import Parameter, parameter_from_json, parameter_to_json
+from sweeps.spec.units import (
+    parse_count,
+    parse_duration,
+    parse_number,
+    parse_seed,
+    parse_size,
+)
+
+SCHEMA = 1
+MAX_NAME_CHARACTERS = 100
+
+_SWEEP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+
+
+def check_sweep_name(name: Any) -> str:
+    """Check that a sweep's name is safe as the name of a folder, and return it."""
+    if (
+        not isinstance(name, str)
+        or len(name) > MAX_NAME_CHARACTERS
+        or not _SWEEP_NAME.fullmatch(name)
+    ):
+        raise ValueError(
+            "expected a name of letters, digits, '-', '_' and '.', such as digits-2; "
+            "it names the folder of the results"
+        )
+    return name
+
+
+def _parse_text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected a text that is not empty")
+    if any(ord(character) < 32 for character in value):
+        raise ValueError("expected a text on one line, without control characters")
+    return value
+
+
+def _parse_workers(value: Any) -> int | str:
+    if value == "auto":
+        return "auto"
+    try:
+        return parse_count(value)
+    except ValueError as error:
+        raise ValueError("expected a whole number, at least 1, or auto") from error
+
+
+def _parse_save_freq(value: Any) -> int | str:
+    if value == "epoch":
+        return "epoch"
+    try:
+        return parse_count(value)
+    except ValueError as error:
+        raise ValueError("expected epoch, or a number of batches, at least 1") from error
+
+
+def _parse_patience(value: Any) -> int:
+    if isinstance(value, dict) and list(value) == ["patience"]:
+        value = value["patience"]
+    try:
+        return parse_count(value)
+    except ValueError as error:
+        raise ValueError("expected a number of epochs (the patience), at least 1") from error
+
+
+def _parse_flag(value: Any) -> bool:
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    flag = words.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(flag, bool):
+        raise ValueError("expected true or false")  # noqa: TRY004 - pydantic reads ValueErrors
+    return flag
+
+
+def _parse_float(value: Any) -> float:
+    return float(parse_number(value))
+
+
+def _json(**schema: Any) -> WithJsonSchema:
+    return WithJsonSchema(schema)
+
+
+def _count(*names: str) -> list[dict[str, Any]]:
+    words = [{"enum": list(names)}] if names else []
+    return [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]+$"}, *words]
+
 
 Direction = Literal["minimize", "maximize"]
+Text = Annotated[str, BeforeValidator(_parse_text), _json(type="string", minLength=1)]
+Count = Annotated[int, BeforeValidator(parse_count), _json(anyOf=_count())]
+Seed = Annotated[int, BeforeValidator(parse_seed), _json(type="integer", minimum=0)]
+Flag = Annotated[
+    bool,
+    BeforeValidator(_parse_flag),
+    _json(anyOf=[{"type": "boolean"}, {"enum": ["yes", "no", "on", "off"]}]),
+]
+Number = Annotated[float, BeforeValidator(_parse_float), _json(type="number")]
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    _json(
+        anyOf=[
+            {"type": "number", "exclusiveMinimum": 0},
+            {"type": "string", "pattern": r"^\s*([0-9.]+|[0-9.]+\s*[smhd])\s*$"},
+        ]
+    ),
+]
+Bytes = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    _json(
+        anyOf=[
+            {"type": "integer", "minimum": 1},
+            {"type": "string", "pattern": r"^\s*([0-9.]+|[0-9.]+\s*([KMGTkmgt][Ii]?)?[Bb])\s*$"},
+        ]
+    ),
+]
+Workers = Annotated[
+    int | Literal["auto"], BeforeValidator(_parse_workers), _json(anyOf=_count("auto"))
+]
+SaveFrequency = Annotated[
+    int | Literal["epoch"], BeforeValidator(_parse_save_freq), _json(anyOf=_count("epoch"))
+]
+Patience = Annotated[
+    int,
+    BeforeValidator(_parse_patience),
+    _json(
+        anyOf=[
+            *_count(),
+            {
+                "type": "object",
+                "properties": {"patience": {"type": "integer", "minimum": 1}},
+                "required": ["patience"],
+                "additionalProperties": False,
+            },
+        ]
+    ),
+]
 
 
 class _Section(BaseModel):
@@ -18,36 +154,89 @@ class _Section(BaseModel):
 class Objective(_Section):
     """What is optimized."""
 
-    metric: str
-    direction: Direction
+    metric: Text = Field(description="Name in the logs of Keras, such as val_accuracy.")
+    direction: Direction = Field(
+        description="Whether a larger or a smaller value is better. "
+        "May be left out where the name of the metric says it."
+    )
 
 
 class Limits(_Section):
     """When the sweep, or one trial, ends."""
 
-    trials: int = 20
-    workers: int | Literal["auto"] = "auto"
-    timeout: float | None = None
-    trial_timeout: float | None = None
-    failures: int | None = None
+    trials: Count = Field(20, description="How many trials the sweep ends with, resumes included.")
+    workers: Workers = Field(
+        "auto", description="How many trials train at the same time; auto fits the machine."
+    )
+    timeout: Seconds | None = Field(
+        None, description="After this time no new trial starts: 30s, 10m, 2h or 1d."
+    )
+    trial_timeout: Seconds | None = Field(
+        None, description="A trial that trains longer than this is ended and counts as failed."
+    )
+    failures: Count | None = Field(
+        None,
+        description="The sweep gives up when this many trials have failed in total. "
+        "By default it never does: a failed trial costs that trial only.",
+    )
 
 
 class Training(_Section):
     """How a trial is fitted."""
 
-    epochs: int = 20
-    batch_size: int = 32
-    loop: Literal["auto", "fit"] = "auto"
-    validation_freq: int = 1
-    early_stopping: int | None = None
+    epochs: Count = Field(20, description="Epochs of a trial that is not stopped early.")
+    batch_size: Count = Field(32, description="Samples per batch, for data given as arrays.")
+    loop: Literal["auto", "fit"] = Field(
+        "auto",
+        description="auto trains arrays in a compiled epoch loop and all else by model.fit; "
+        "fit always uses model.fit.",
+    )
+    validation_freq: Count = Field(1, description="Epochs from one validation to the next.")
+    early_stopping: Patience | None = Field(
+        None, description="Epochs without a better objective after which a trial ends."
+    )
 
 
 class Checkpoint(_Section):
     """Keras' own ModelCheckpoint arguments."""
 
-    path: str = "{trial:04d}-epoch{epoch:02d}.keras"
-    save_best_only: bool = True
-    save_weights_only: bool = False
+    path: Text = Field(
+        "{trial:04d}-epoch{epoch:02d}.keras",
+        description="File name of a trial's best checkpoint, with {trial}, {epoch} and metrics.",
+    )
+    save_best_only: Flag = Field(True, description="Keep only the best checkpoint of a trial.")
+    save_weights_only: Flag = Field(False, description="Save the weights, not the whole model.")
+    save_freq: SaveFrequency = Field(
+        "epoch", description="When a checkpoint is considered: after each epoch, or n batches."
+    )
+    initial_value_threshold: Number | None = Field(
+        None, description="Only a value better than this is worth a checkpoint."
+    )
+    monitor: Text | None = Field(
+        None, description="Metric that decides what is best; the objective's metric by default."
+    )
+    mode: Literal["min", "max", "auto"] | None = Field(
+        None, description="Whether a smaller or larger monitored value is better."
+    )
+
+
+class Keep(_Section):
+    """What stays on disk."""
+
+    best: Count | None = Field(
+        None, description="How many of the best trials keep their checkpoints; all by default."
+    )
+    max_disk: Bytes | None = Field(
+        None, description="Disk that all checkpoints may use together, such as 500MB or 5GB."
+    )
+
+
+class Export(_Section):
+    """What the bundle of the leader contains."""
+
+    formats: tuple[Literal["keras"], ...] = Field(
+        ("keras",), min_length=1, description="Formats in which the leader is exported."
+    )
 
 
 class Choice(_Section):
@@ -60,9 +249,15 @@ class Choice(_Section):
 class SweepSpec(_Section):
     """What the user asked for, in full, with every default filled in."""
 
-    name: str
-    model: str
-    data: str
+    name: Annotated[str, BeforeValidator(check_sweep_name)] = Field(
+        description="Names the folder below results/; the file's own name by default."
+    )
+    model: Text = Field(
+        description="file.py:attribute or package.module:attribute of a build(hp) or HyperModel."
+    )
+    data: Text = Field(
+        description="file.py:attribute or package.module:attribute of a function without arguments."
+    )
     objective: Objective
     parameters: tuple[Parameter, ...] = ()
     constraints: tuple[str, ...] = ()
@@ -71,4 +266,32 @@ class SweepSpec(_Section):
     limits: Limits = Limits()
     training: Training = Training()
     checkpoint: Checkpoint = Checkpoint()
-    seed: int = 0
+    keep: Keep = Keep()
+    seed: Seed = Field(0, description="From it all randomness of the sweep is derived.")
+    export: Export = Export()
+
+
+def spec_to_json(spec: SweepSpec) -> dict[str, Any]:
+    """Write a spec as JSON values; `spec_from_json` reads exactly the same spec back."""
+    record: dict[str, Any] = {"schema": SCHEMA}
+    record |= spec.model_dump(mode="json", exclude={"parameters"})
+    record["parameters"] = [parameter_to_json(parameter) for parameter in spec.parameters]
+    return record
+
+
+def spec_from_json(record: Mapping[str, Any]) -> SweepSpec:
+    """Read a spec written by `spec_to_json`, of this version or an older one.
+
+    Raises:
+        SpecError: The record was written by a newer version, or is no spec.
+    """
+    schema = record.get("schema")
+    if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
+        message = f"got {schema!r}; this version reads 1 to {SCHEMA}. Upgrade keras-sweeps."
+        raise SpecError([Problem("spec.json", "schema", message)])
+    fields = {key: value for key, value in record.items() if key != "schema"}
+    try:
+        fields["parameters"] = tuple(map(parameter_from_json, fields.get("parameters", ())))
+        return SweepSpec.model_validate(fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise SpecError([Problem("spec.json", "", f"this is no spec: {error}")]) from error

@@ -1,0 +1,1 @@
+"""The deployment bundle: written, verified and loaded."""

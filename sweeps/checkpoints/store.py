@@ -1,0 +1,187 @@
+"""The checkpoints of one trial on disk: the best one, and the latest ones it continues from."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.durable import (
+    commit_dir,
+    digest_file,
+    read_json,
+    remove_leftovers,
+    write_atomic,
+    write_json,
+)
+from sweeps.errors import CheckpointError
+from sweeps.paths import TrialPaths
+
+SCHEMA = 1
+_STATE_NAME = re.compile(r"epoch-([0-9]{6,})")
+_ARRAYS = "arrays.npz"
+_STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class BestCheckpoint:
+    """The best checkpoint of a trial, as recorded beside it.
+
+    Attributes:
+        file: Its file name in the trial's folder of checkpoints.
+        value: The objective's metric at that epoch.
+        epoch: The epoch, 1-based.
+        sha256: Digest of the file.
+    """
+
+    file: str
+    value: float
+    epoch: int
+    sha256: str
+
+
+class BestStore:
+    """Keeps a trial's best checkpoint: complete, digest-checked, and never without one.
+
+    A new file gets its own name and becomes the best one when ``best.json`` names it. The older one
+    is deleted only after that.
+
+    Args:
+        trial: Where the trial's files lie.
+        keep_older: Leave every file in place, as ``save_best_only: false`` asks.
+    """
+
+    def __init__(self, trial: TrialPaths, *, keep_older: bool = False) -> None:
+        self._trial = trial
+        self._keep_older = keep_older
+
+    def find_best(self) -> BestCheckpoint | None:
+        """Read the record of the best checkpoint; None where no epoch has been saved."""
+        if not self._trial.best.exists():
+            return None
+        record = read_json(self._trial.best)
+        record.pop("schema")
+        return BestCheckpoint(**record)
+
+    def write(self, name: str, save: Callable[[Path], None]) -> str:
+        """Write a checkpoint file without making it the best one; returns its SHA-256."""
+        digest = ""
+
+        def save_and_digest(temporary: Path) -> None:
+            nonlocal digest
+            save(temporary)
+            digest = digest_file(temporary)
+
+        self._trial.checkpoints.mkdir(parents=True, exist_ok=True)
+        write_atomic(self._trial.checkpoints / name, save_and_digest)
+        return digest
+
+    def commit(self, best: BestCheckpoint) -> None:
+        """Make a written file the best one, then drop the older one."""
+        write_json(self._trial.best, {"schema": SCHEMA, **asdict(best)})
+        self.remove_others(best.file)
+
+    def remove_others(self, name: str) -> None:
+        """Delete what a killed attempt left behind, and older bests unless they are kept."""
+        remove_leftovers(self._trial.checkpoints)
+        if self._keep_older:
+            return
+        for path in self._trial.checkpoints.iterdir():
+            if path.name not in (name, self._trial.best.name):
+                path.unlink()
+
+    def names(self) -> list[str]:
+        """List the names in use."""
+        if not self._trial.checkpoints.exists():
+            return []
+        return [path.name for path in self._trial.checkpoints.iterdir()]
+
+
+def open_best(trial: TrialPaths) -> Path:
+    """Find the file of a trial's best checkpoint and make sure it is what was recorded.
+
+    Raises:
+        CheckpointError: There is none, it is gone, or its digest differs.
+    """
+    best = BestStore(trial).find_best()
+    if best is None:
+        raise CheckpointError(f"{trial.root}: no checkpoint was saved.")
+    path = trial.checkpoints / best.file
+    if not path.exists():
+        raise CheckpointError(f"{path}: the checkpoint is gone. Restore it, or export another trial.")
+    if digest_file(path) != best.sha256:
+        raise CheckpointError(
+            f"{path}: the file is not the one that was saved (its SHA-256 differs from best.json). "
+            "Restore it from a copy, or export another trial."
+        )
+    return path
+
+
+@dataclass(frozen=True)
+class LatestState:
+    """A state from which a trial continues.
+
+    Attributes:
+        epoch: Finished epochs.
+        arrays: File with the weights and the optimizer's variables.
+        state: What else belongs to it: history, callbacks, names and shapes of the arrays.
+    """
+
+    epoch: int
+    arrays: Path
+    state: dict[str, Any]
+
+
+class LatestStore:
+    """Keeps the last two states of a trial, each one folder committed by one rename.
+
+    Args:
+        trial: Where the trial's files lie.
+    """
+
+    def __init__(self, trial: TrialPaths) -> None:
+        self._root = trial.latest
+
+    def commit(self, epoch: int, write_arrays: Callable[[Path], None], state: dict[str, Any]) -> None:
+        """Make the state after `epoch` durable, then drop all but it and the one before."""
+
+        def fill(folder: Path) -> None:
+            write_arrays(folder / _ARRAYS)
+            digest = digest_file(folder / _ARRAYS)
+            write_json(folder / _STATE, {"schema": SCHEMA, "arrays_sha256": digest, **state})
+
+        self._root.mkdir(parents=True, exist_ok=True)
+        commit_dir(self._root / f"epoch-{epoch:06d}", fill)
+        for _, path in self._list_states()[:-2]:
+            shutil.rmtree(path)
+
+    def find(self) -> LatestState | None:
+        """Find the newest complete state; one that is damaged falls back to the one before."""
+        for epoch, path in reversed(self._list_states()):
+            if state := _read_state(path):
+                return LatestState(epoch, path / _ARRAYS, state)
+        return None
+
+    def clear(self) -> None:
+        """Delete all states: the trial is finished and will not continue."""
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def _list_states(self) -> list[tuple[int, Path]]:
+        return sorted(self._iter_states()) if self._root.exists() else []
+
+    def _iter_states(self) -> Iterator[tuple[int, Path]]:
+        for path in self._root.iterdir():
+            if match := _STATE_NAME.fullmatch(path.name):
+                yield int(match[1]), path
+
+
+def _read_state(path: Path) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = read_json(path / _STATE)
+        is_whole = digest_file(path / _ARRAYS) == state["arrays_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return state if is_whole else None

@@ -1,0 +1,126 @@
+"""File names of checkpoints: Keras' templates, checked before training and never escaping.
+
+A template is a `str.format` string. Its fields are ``{trial}``, ``{epoch}`` (1-based),
+``{attempt}``, ``{step}`` (optimizer updates) and every metric a trained epoch logs. Attribute
+access, indexing, conversions and nested fields, which `str.format` would allow, are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from string import Formatter
+
+from sweeps.menu import suggest_name
+
+COUNTERS = ("trial", "epoch", "attempt", "step")
+_INTEGER_FORMAT = re.compile(r"0?[0-9]{0,2}d?")
+_FLOAT_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[eEfFgG]?")
+_LONGEST_NAME = 200
+
+
+def find_template_problems(
+    template: str,
+    *,
+    save_weights_only: bool,
+    save_best_only: bool,
+    metrics: Iterable[str] | None = None,
+) -> list[str]:
+    """List what is wrong with a template, in words a user can act on.
+
+    Args:
+        template: The template, such as ``{trial:04d}-epoch{epoch:02d}-{val_loss:.3f}.keras``.
+        save_weights_only: Decides the suffix, as in Keras.
+        save_best_only: Where False, every epoch's file stays, so that names must differ by epoch.
+        metrics: Names that a trained epoch logs; None where they are not known yet.
+
+    Returns:
+        One sentence a mistake; empty where the template is fine.
+    """
+    try:
+        fields = list(_parse_fields(template))
+    except ValueError as error:
+        return [f"got {template!r}, which is not a valid template: {error}"]
+    problems = list(_find_name_problems(template, save_weights_only=save_weights_only))
+    for name, format_spec in fields:
+        problems += _find_field_problems(name, format_spec, metrics)
+    if not save_best_only and not {"epoch", "step"} & {name for name, _ in fields}:
+        problems.append(
+            f"got {template!r}, which gives every epoch the same name; "
+            "with save_best_only: false it needs {epoch}, such as '{epoch:02d}.keras'."
+        )
+    return problems
+
+
+def format_name(template: str, values: Mapping[str, float], taken: Iterable[str] = ()) -> str:
+    """Fill a template that `find_template_problems` found nothing wrong with.
+
+    Args:
+        template: The template.
+        values: Value of every field.
+        taken: Names in use. A name that rounds to one of them gets ``-2``, ``-3`` and so on before
+            its suffix, so that a new checkpoint never overwrites an older one.
+    """
+    name = template.format_map(dict(values))
+    used = set(taken)
+    if name not in used:
+        return name
+    stem, suffix = split_suffix(name)
+    count = 2
+    while f"{stem}-{count}{suffix}" in used:
+        count += 1
+    return f"{stem}-{count}{suffix}"
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """Split a file name before ``.keras`` or ``.weights.h5``."""
+    suffix = ".weights.h5" if name.endswith(".weights.h5") else ".keras"
+    return name.removesuffix(suffix), suffix
+
+
+def _parse_fields(template: str) -> Iterator[tuple[str, str]]:
+    for _, name, format_spec, conversion in Formatter().parse(template):
+        if name is None:
+            continue
+        if conversion:
+            message = f"{{{name}!{conversion}}} has a conversion; leave out '!{conversion}'."
+            raise ValueError(message)
+        yield name, format_spec or ""
+
+
+def _find_name_problems(template: str, *, save_weights_only: bool) -> Iterator[str]:
+    suffix = ".weights.h5" if save_weights_only else ".keras"
+    if not template.endswith(suffix):
+        yield (
+            f"got {template!r}; with save_weights_only: {str(save_weights_only).lower()} "
+            f"the name must end in {suffix!r}."
+        )
+    if re.search(r"[/\\\x00-\x1f\x7f]", template) or template.startswith("."):
+        yield (
+            f"got {template!r}; expected a plain file name. "
+            "It lies in the trial's own folder, trials/NNNN/checkpoints, already."
+        )
+    if len(template) > _LONGEST_NAME:
+        yield f"got {len(template)} characters; expected at most {_LONGEST_NAME}."
+
+
+def _find_field_problems(
+    name: str, format_spec: str, metrics: Iterable[str] | None
+) -> Iterator[str]:
+    if not name.isidentifier():
+        yield f"got the field {{{name}}}; expected a plain name such as {{epoch}} or {{val_loss}}."
+        return
+    if name in COUNTERS:
+        expected, example = _INTEGER_FORMAT, "04d"
+    else:
+        expected, example = _FLOAT_FORMAT, ".4f"
+        if metrics is not None and name not in (known := [*COUNTERS, *metrics]):
+            yield (
+                f"got the unknown field {{{name}}}; expected one of {', '.join(known)}."
+                + suggest_name(name, known)
+            )
+    if not expected.fullmatch(format_spec):
+        yield (
+            f"got the format {format_spec!r} for {{{name}}}; expected one such as "
+            f"{{{name}:{example}}}."
+        )

@@ -1,0 +1,17 @@
+"""The command line: one file per command, imported only when the command is chosen."""
+
+from __future__ import annotations
+
+from sweeps.menu import Menu
+
+COMMANDS = Menu(
+    "command",
+    {
+        "run": "sweeps.cli.run:run",
+        "resume": "sweeps.cli.resume:resume",
+        "status": "sweeps.cli.status:status",
+        "best": "sweeps.cli.best:best",
+        "show": "sweeps.cli.show:show",
+        "check": "sweeps.cli.check:check",
+    },
+)

@@ -1,0 +1,40 @@
+"""``run SPACE``: start a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeps.cli._base import Engine, Overrides, Plain, Space
+from sweeps.cli.outcome import open_view, tell_outcome
+
+
+def run(
+    space: Space,
+    results: Annotated[
+        Path,
+        typer.Option("--results", metavar="DIR", help="Where sweeps lie; this one in DIR/NAME."),
+    ] = Path("results"),
+    overrides: Overrides = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Discard the sweep that the folder holds and start again."),
+    ] = False,
+    engine: Engine = "local",
+    plain: Plain = False,
+) -> int:
+    """Run the sweep that SPACE describes, and export its best model."""
+    from sweeps import sweep
+
+    with open_view(plain=plain) as view:
+        report = sweep.run(
+            space,
+            results=results,
+            overrides=overrides or (),
+            fresh=fresh,
+            engine=engine,
+            observer=view,
+        )
+    return tell_outcome(report)

@@ -1,0 +1,44 @@
+"""What every engine does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar
+
+from sweeps.worker.messages import Ask, Message
+from sweeps.worker.outcomes import Death
+
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """Runs tasks somewhere, and supervisors beside each other.
+
+    An engine is made without arguments, before anything is known of the sweep, so that it can begin
+    to import Keras; the constructor returns at once.
+    """
+
+    def run_task(
+        self, request: Mapping[str, Any], answer: Ask, *, timeout_seconds: float | None = None
+    ) -> Message | Death:
+        """Run one task and answer its questions until it ends.
+
+        It blocks, may be called from several threads at a time, and never raises for what the task
+        does: an exception of user code comes in the message, the death of a process as `Death`.
+
+        Args:
+            request: What `perform_task` takes, with the number of ``threads``.
+            answer: Called in this thread with each question.
+            timeout_seconds: When to kill the task; None means never.
+        """
+
+    def dispatch(
+        self, supervise: Callable[[], Result], count: int, workers: int
+    ) -> Iterator[Result]:
+        """Call `supervise` `count` times, `workers` at a time; yields results as they come.
+
+        No call starts before a worker is free for it.
+        """
+
+    def close(self) -> None:
+        """End everything that the engine started, and wait until it is gone. May be called twice."""

@@ -1,0 +1,37 @@
+"""The engine for a debugger: trials run one by one in the driver's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sweeps.engines._base import Result
+from sweeps.worker.messages import Ask, Message
+from sweeps.worker.trial_process import perform_task
+
+
+class InlineEngine:
+    """Runs tasks in this process: breakpoints work, isolation and time limits do not."""
+
+    def run_task(
+        self,
+        request: Mapping[str, Any],
+        answer: Ask,
+        *,
+        timeout_seconds: float | None = None,  # noqa: ARG002 - nobody is there to kill us
+    ) -> Message:
+        """Run one task here and now."""
+        return perform_task(request, answer)
+
+    def dispatch(
+        self,
+        supervise: Callable[[], Result],
+        count: int,
+        workers: int,  # noqa: ARG002 - one at a time
+    ) -> Iterator[Result]:
+        """Call `supervise` again and again."""
+        for _ in range(count):
+            yield supervise()
+
+    def close(self) -> None:
+        """Nothing was started."""

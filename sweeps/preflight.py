@@ -1,0 +1,157 @@
+"""Everything that is looked at before the first training step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.checkpoints.template import find_template_problems
+from sweeps.engines import ENGINES
+from sweeps.engines._base import Engine
+from sweeps.errors import CheckError, OptionError, Problem
+from sweeps.search.pruners import PRUNERS
+from sweeps.search.samplers import SAMPLERS
+from sweeps.spec.conditions import is_active
+from sweeps.spec.load import load_spec
+from sweeps.spec.model import SweepSpec, spec_to_json
+from sweeps.spec.parameters import default_of
+from sweeps.spec.rooms import Rooms
+from sweeps.worker.limits import divide_cores
+from sweeps.worker.messages import Message
+from sweeps.worker.outcomes import Death, explain_death
+
+_ROOMS = Rooms(samplers=SAMPLERS, pruners=PRUNERS)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found out about a space file that has no mistake.
+
+    Attributes:
+        spec: What was asked for.
+        metrics: Names a trained epoch logs, such as ``loss`` and ``val_accuracy``; empty with
+            `build=False`.
+        declared: Parameters that the model's code declares, by name.
+        num_weights: Number of weights of the model built with defaults; None with `build=False`.
+        data: One line a split that says what the data is.
+        loop: ``compiled`` or ``fit``: how trials will train; empty with `build=False`.
+        loop_reason: Why it is not the compiled loop; empty where it is.
+    """
+
+    spec: SweepSpec
+    metrics: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+    num_weights: int | None = None
+    data: tuple[str, ...] = ()
+    loop: str = ""
+    loop_reason: str = ""
+
+
+def check(space: str | Path, *, overrides: Sequence[str] = (), build: bool = True) -> CheckReport:
+    """Find every mistake of a space file, its model and its data before any training.
+
+    Args:
+        space: The space file.
+        overrides: ``key=value`` each, over the keys of the file.
+        build: Load the data and build one model; False looks at the file alone, in milliseconds.
+
+    Raises:
+        SpecError: The file is wrong; all mistakes at once.
+        CheckError: The model or the data are.
+    """
+    spec = load_space(space, overrides)
+    if not build:
+        return CheckReport(spec)
+    with start_engine("local") as engine:
+        return _report_check(spec, inspect_space(engine, spec, Path(space)))
+
+
+def load_space(space: str | Path, overrides: Sequence[str]) -> SweepSpec:
+    """Read a space file and check all that can be checked without TensorFlow."""
+    checks = (_check_template, _check_members, _check_supported)
+    return load_spec(space, rooms=_ROOMS, overrides=overrides, checks=checks)
+
+
+def _check_template(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    for problem in find_template_problems(
+        spec.checkpoint.path,
+        save_weights_only=spec.checkpoint.save_weights_only,
+        save_best_only=spec.checkpoint.save_best_only,
+    ):
+        yield "checkpoint.path", problem
+
+
+def _check_members(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    for menu, choice in ((SAMPLERS, spec.sampler), (PRUNERS, spec.pruner)):
+        member = menu.load(choice.name)
+        for key, message in member.check(member.Options(**choice.options), spec):
+            yield f"{menu.room}.{key}" if key else menu.room, message
+
+
+def _check_supported(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    """Refuse what the language knows and this version does not do yet: never ignore it."""
+    checkpoint = spec.checkpoint
+    if checkpoint.save_freq != "epoch":
+        yield "checkpoint.save_freq", f"got {checkpoint.save_freq!r}; this version saves by epoch."
+    if checkpoint.monitor not in (None, spec.objective.metric):
+        yield (
+            "checkpoint.monitor",
+            f"got {checkpoint.monitor!r}; the best checkpoint is the objective's, "
+            f"{spec.objective.metric!r}. Leave it out.",
+        )
+    for key, value in (
+        ("checkpoint.initial_value_threshold", checkpoint.initial_value_threshold),
+        ("keep.best", spec.keep.best),
+        ("keep.max_disk", spec.keep.max_disk),
+    ):
+        if value is not None:
+            yield key, f"got {value!r}; this version does not do this yet. Leave it out."
+
+
+@contextlib.contextmanager
+def start_engine(name: str) -> Iterator[Engine]:
+    """Start the engine called `name`; everything it started is gone when the context ends."""
+    if name not in ENGINES:
+        raise OptionError(f"--engine: {ENGINES.describe_unknown(name)}")
+    engine: Engine = ENGINES.load(name)()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def inspect_space(engine: Engine, spec: SweepSpec, space: Path) -> Message:
+    """Load the data and build one model, in a process of its own."""
+    request = {"task": "inspect", "threads": divide_cores("auto", 1).threads}
+    begin = {"spec": spec_to_json(spec), "values": _default_values(spec)}
+    found = engine.run_task(request, lambda _: begin)
+    if isinstance(found, Death):
+        reason = explain_death(found).reason
+        raise CheckError([Problem(str(space), "model", f"loading data and model: {reason}")])
+    if found["problems"]:
+        problems = [Problem(str(space), key, message) for key, message in found["problems"]]
+        raise CheckError(problems, found["traceback"])
+    return found
+
+
+def _default_values(spec: SweepSpec) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for parameter in spec.parameters:
+        if is_active(parameter, values):
+            values[parameter.name] = default_of(parameter)
+    return values
+
+
+def _report_check(spec: SweepSpec, found: Message) -> CheckReport:
+    return CheckReport(
+        spec,
+        tuple(found["metrics"]),
+        tuple(parameter["name"] for parameter in found["declared"]),
+        found["num_weights"],
+        tuple(found["data"]),
+        "fit" if found["loop_reason"] else "compiled",
+        found["loop_reason"],
+    )

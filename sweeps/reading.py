@@ -1,0 +1,106 @@
+"""A sweep as it is on disk, running or not: read without changing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sweeps.bundles.manifest import read_manifest
+from sweeps.durable import read_json
+from sweeps.errors import SweepNotFoundError
+from sweeps.lock import is_held
+from sweeps.paths import SweepPaths
+from sweeps.search.records import find_leader
+from sweeps.search.study import read_study
+from sweeps.search.trials import TrialRecord
+from sweeps.spec.model import SweepSpec, spec_from_json
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """A sweep as it is on disk: what `status`, `best` and `show` print, and what `run` returns.
+
+    Attributes:
+        folder: The sweep's folder.
+        name: Name of the sweep.
+        spec: What was asked for.
+        trials: All trials, by number. State `interrupted` means: to be continued by `resume`.
+        best: The leader, one of `trials`; None where no trial has completed.
+        is_running: A process is working on the sweep right now.
+        bundle: The bundle's folder; None where there is none yet.
+        manifest: The bundle's manifest; None where there is none.
+        test_scores: Scores of the leader on the held-out test split; None where there is none.
+        stopped: Why the sweep ended before its target: ``interrupted`` by Ctrl-C, ``terminated``
+            by SIGTERM, ``timeout``, or a sentence; empty where it reached it.
+    """
+
+    folder: Path
+    name: str
+    spec: SweepSpec
+    trials: tuple[TrialRecord, ...]
+    best: TrialRecord | None
+    is_running: bool = False
+    bundle: Path | None = None
+    manifest: dict[str, Any] | None = None
+    test_scores: dict[str, float] | None = None
+    stopped: str = ""
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Give the trials as a table: one dict a trial, ready for `pandas.DataFrame`."""
+        return [
+            {
+                "number": trial.number,
+                "state": trial.state,
+                "value": trial.value,
+                "epoch": trial.epoch,
+                "best_epoch": trial.best_epoch,
+                **{f"params.{name}": value for name, value in trial.params.items()},
+            }
+            for trial in self.trials
+        ]
+
+
+def read_sweep_record(paths: SweepPaths) -> dict[str, Any]:
+    """Read what a sweep was started with.
+
+    Raises:
+        SweepNotFoundError: The folder holds no sweep.
+    """
+    if not paths.spec.is_file():
+        raise SweepNotFoundError(
+            f"{paths.root}: there is no sweep here (spec.json is missing). "
+            "Start one with: python -m sweeps run SPACE.yaml"
+        )
+    record: dict[str, Any] = read_json(paths.spec)
+    return record
+
+
+def read(folder: str | Path) -> SweepReport:
+    """Read a sweep, running or not, without changing anything and without TensorFlow.
+
+    Raises:
+        SweepNotFoundError: The folder holds no sweep.
+    """
+    paths = SweepPaths(Path(folder).resolve())
+    spec = spec_from_json(read_sweep_record(paths)["spec"])
+    is_running = is_held(paths.lock)
+    trials = tuple(_tell_interrupted(trial, is_running) for trial in read_study(paths))
+    manifest = read_manifest(paths.bundle) if paths.bundle.manifest.exists() else None
+    return SweepReport(
+        folder=paths.root,
+        name=spec.name,
+        spec=spec,
+        trials=trials,
+        best=find_leader(trials, direction=spec.objective.direction),
+        is_running=is_running,
+        bundle=paths.bundle.root if manifest else None,
+        manifest=manifest,
+        test_scores=manifest["scores"].get("test") if manifest else None,
+    )
+
+
+def _tell_interrupted(trial: TrialRecord, is_running: bool) -> TrialRecord:
+    if trial.state == "running" and not is_running:
+        return replace(trial, state="interrupted")
+    return trial

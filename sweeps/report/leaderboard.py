@@ -1,0 +1,266 @@
+"""What `run`, `status`, `best`, `show` and `check` print for a person. Pure functions."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.report.live_picture import STATE_STYLES
+from sweeps.report.states import (
+    count_finished,
+    count_states,
+    find_best_so_far,
+    rank_trials,
+    require_leader,
+)
+from sweeps.report.text import (
+    NONE,
+    clean,
+    count_of,
+    describe_stop,
+    explain,
+    format_duration,
+    format_settings,
+    format_trial,
+    format_value,
+    shorten_path,
+)
+
+if TYPE_CHECKING:
+    from sweeps.search.trials import TrialRecord
+    from sweeps.sweep import CheckReport, SweepReport
+
+MAX_FAILURES = 5  # failed trials told one by one at the end of a run
+
+
+def render_outcome(report: SweepReport) -> list[RenderableType]:
+    """Tell how a run ended: the leader, its bundle, what failed, and how to go on."""
+    pairs = [*_leader_pairs(report), ("trials", Text(describe_counts(report)))]
+    parts = [Text(), _describe_leader(report), *_align([*pairs, *_failure_pairs(report)])]
+    return [*parts, Text(), *_render_stop(report)] if report.stopped else parts
+
+
+def render_status(report: SweepReport, *, max_rows: int | None = None) -> list[RenderableType]:
+    """Tell how far a sweep is, with its trials, best first, at most `max_rows` of them."""
+    objective = report.spec.objective
+    head = Text.assemble(
+        (clean(report.name), "bold"), f"  {objective.direction} {objective.metric}"
+    )
+    head.append("  running now" if report.is_running else "", style="cyan")
+    ranked = rank_trials(report)
+    shown = ranked if max_rows is None else ranked[:max_rows]
+    parts: list[RenderableType] = [head, Text(describe_counts(report))]
+    if shown:
+        parts += [Text(), _render_trials(report, shown)]
+    if len(shown) < len(ranked):
+        parts.append(Text(f"… and {len(ranked) - len(shown)} more: --all lists them", style="dim"))
+    if (
+        report.trials
+        and not report.is_running
+        and count_finished(report) < report.spec.limits.trials
+    ):
+        parts += [Text(), Text(f"continue with: {write_resume_line(shorten_path(report.folder))}")]
+    return parts
+
+
+def render_best(report: SweepReport) -> list[RenderableType]:
+    """Tell which trial leads and how to load its model.
+
+    Raises:
+        NoLeaderError: No trial has completed.
+    """
+    require_leader(report)
+    return [_describe_leader(report), *_align(_leader_pairs(report))]
+
+
+def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType]:
+    """Tell everything about one trial: parameters, files, why it ended, and its epochs."""
+    leads = report.best is not None and report.best.number == trial.number
+    head = Text.assemble(
+        (f"trial {format_trial(trial.number)}", "bold"), "  ", _style_state(trial)
+    )
+    head.append("  the best of this sweep" if leads else "", style="green")
+    pairs = [(report.spec.objective.metric, Text(_describe_value(report, trial)))]
+    if trial.cause or trial.reason:
+        pairs.append(("why", Text(explain(trial.cause, trial.reason))))
+    pairs += [("attempt", Text(str(trial.attempt))), ("time", Text(_describe_times(trial)))]
+    if trial.checkpoint:
+        pairs.append(("checkpoint", Text(clean(trial.checkpoint))))
+    pairs += _param_pairs(trial)
+    parts = [head, *_align(pairs)]
+    return [*parts, Text(), _render_reports(report, trial)] if trial.reports else parts
+
+
+def render_check(report: CheckReport) -> list[RenderableType]:
+    """Tell what a space file without a mistake asks for."""
+    spec = report.spec
+    names = ", ".join(parameter.name for parameter in spec.parameters)
+    pairs = [
+        ("sweep", f"{spec.name}: {spec.objective.direction} {spec.objective.metric}"),
+        (
+            "budget",
+            (
+                f"{count_of(spec.limits.trials, 'trial')} of at most "
+                f"{count_of(spec.training.epochs, 'epoch')}"
+            ),
+        ),
+        ("search", f"{spec.sampler.name} proposes, {spec.pruner.name} prunes"),
+        ("parameters", names),
+        ("from code", ", ".join(report.declared)),
+        ("model", _describe_model(report)),
+        *(("data", line) for line in report.data),
+        ("loop", ": ".join(part for part in (report.loop, report.loop_reason) if part)),
+    ]
+    told = [(name, Text(clean(text))) for name, text in pairs if text]
+    return [Text("no mistake found", style="green"), *_align(told)]
+
+
+def describe_counts(report: SweepReport) -> str:
+    """Write ``12 of 16 finished: 7 complete, 4 pruned, 1 failed``."""
+    counts = count_states(report)
+    finished = count_finished(report)
+    told = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+    return f"{finished} of {report.spec.limits.trials} finished" + (f": {told}" if told else "")
+
+
+def write_load_line(folder: Path) -> str:
+    """Write the Python line that loads the best model of the sweep in `folder`."""
+    return f"import sweeps; model = sweeps.load({str(folder)!r})"
+
+
+def write_resume_line(folder: Path) -> str:
+    """Write the command that continues the sweep in `folder`."""
+    return f"python -m sweeps resume {shlex.quote(str(folder))}"
+
+
+def _describe_leader(report: SweepReport) -> Text:
+    best = report.best
+    if best is None:
+        return Text("no trial has completed, so there is no best one", style="yellow")
+    head = Text(f"best {report.spec.objective.metric} ")
+    head.append(format_value(best.value), style="bold green")
+    return head.append(f" in trial {format_trial(best.number)} at epoch {best.best_epoch}")
+
+
+def _leader_pairs(report: SweepReport) -> list[tuple[str, Text]]:
+    if report.best is None:
+        return []
+    pairs = _param_pairs(report.best)
+    if report.test_scores:
+        scores = (f"{name} {format_value(score)}" for name, score in report.test_scores.items())
+        pairs.append(("test", Text(", ".join(scores))))
+    if report.bundle:
+        pairs += [("bundle", Text(str(shorten_path(report.bundle)))), ("load", Text(write_load_line(shorten_path(report.folder))))]
+    return pairs
+
+
+def _render_stop(report: SweepReport) -> list[RenderableType]:
+    text = f"{describe_stop(report.stopped)}; everything finished so far is kept"
+    resume = write_resume_line(shorten_path(report.folder))
+    return [Text(text, style="yellow"), Text(f"continue with: {resume}", style="bold")]
+
+
+def _failure_pairs(report: SweepReport) -> list[tuple[str, Text]]:
+    failed = [trial for trial in report.trials if trial.state == "failed"]
+    pairs = [("failed", _describe_failure(trial)) for trial in failed[:MAX_FAILURES]]
+    if len(failed) > MAX_FAILURES:
+        rest = Counter(trial.cause or "unknown" for trial in failed[MAX_FAILURES:])
+        causes = ", ".join(f"{number} {cause}" for cause, number in rest.most_common())
+        pairs.append(("", Text(f"… and {len(failed) - MAX_FAILURES} more: {clean(causes)}")))
+    return pairs
+
+
+def _describe_failure(trial: TrialRecord) -> Text:
+    return Text(f"{format_trial(trial.number)} {explain(trial.cause, trial.reason)}", style="red")
+
+
+def _render_trials(report: SweepReport, trials: Iterable[TrialRecord]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    table.add_column("trial", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column(report.spec.objective.metric, justify="right", no_wrap=True)
+    table.add_column("epoch", justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("parameters, or why it failed", overflow="ellipsis", no_wrap=True)
+    for trial in trials:
+        table.add_row(
+            Text(format_trial(trial.number)),
+            _style_state(trial),
+            Text(format_value(find_best_so_far(report, trial)[0])),
+            Text(_describe_epoch(report, trial)),
+            Text(format_duration(_measure_seconds(trial))),
+            Text(_describe_trial(trial), style="dim"),
+        )
+    return table
+
+
+def _describe_trial(trial: TrialRecord) -> str:
+    if trial.state == "failed":
+        return explain(trial.cause, trial.reason)
+    return format_settings(trial.params)
+
+
+def _describe_epoch(report: SweepReport, trial: TrialRecord) -> str:
+    if not trial.epoch:
+        return NONE
+    _, best_epoch = find_best_so_far(report, trial)
+    return f"{best_epoch or NONE} of {trial.epoch}"
+
+
+def _describe_value(report: SweepReport, trial: TrialRecord) -> str:
+    value, _ = find_best_so_far(report, trial)
+    if value is None:
+        return NONE
+    return f"{format_value(value)} at epoch {_describe_epoch(report, trial)}"
+
+
+def _describe_times(trial: TrialRecord) -> str:
+    if trial.started is None:
+        return NONE
+    began = f"{trial.started.astimezone():%Y-%m-%d %H:%M:%S}"
+    seconds = _measure_seconds(trial)
+    return f"began {began}" + (f", took {format_duration(seconds)}" if seconds is not None else "")
+
+
+def _measure_seconds(trial: TrialRecord) -> float | None:
+    if trial.started is None or trial.finished is None:
+        return None
+    return (trial.finished - trial.started).total_seconds()
+
+
+def _describe_model(report: CheckReport) -> str:
+    if report.num_weights is None:
+        return ""
+    return f"{report.num_weights:,} weights; logs {', '.join(report.metrics)}"
+
+
+def _render_reports(report: SweepReport, trial: TrialRecord) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    table.add_column("epoch", justify="right")
+    table.add_column(report.spec.objective.metric, justify="right")
+    table.add_column("")
+    for epoch, value in sorted(trial.reports.items()):
+        mark = "best" if epoch == trial.best_epoch else ""
+        table.add_row(str(epoch), format_value(value), Text(mark, style="green"))
+    return table
+
+
+def _style_state(trial: TrialRecord) -> Text:
+    return Text(trial.state, style=STATE_STYLES.get(trial.state, ""))
+
+
+def _param_pairs(trial: TrialRecord) -> list[tuple[str, Text]]:
+    return [(clean(name), Text(clean(str(value)))) for name, value in trial.params.items()]
+
+
+def _align(pairs: Sequence[tuple[str, Text]]) -> list[RenderableType]:
+    """Write names in a column of their own; a long text is left to the terminal to wrap."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    return [Text.assemble((f"  {name:<{width}}   ", "dim"), text) for name, text in pairs]

@@ -1,0 +1,140 @@
+"""The JSON that reading commands print; ``docs/reference/json.md`` is its reference.
+
+A key never changes its meaning under the same ``schema``; new keys may appear. NaN and infinity are
+not JSON: they are null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sweeps.paths import SweepPaths
+from sweeps.report.leaderboard import write_load_line
+from sweeps.report.states import count_states, find_best_so_far, require_leader
+
+if TYPE_CHECKING:
+    from sweeps.search.trials import TrialRecord
+    from sweeps.sweep import CheckReport, SweepReport
+
+SCHEMA = 1
+
+
+def record_status(report: SweepReport) -> dict[str, Any]:
+    """Record a whole sweep: what was asked for, how far it is, every trial."""
+    return {
+        "schema": SCHEMA,
+        **_record_sweep(report),
+        "target": report.spec.limits.trials,
+        "running": report.is_running,
+        "counts": count_states(report),
+        "trials": [record_trial(report, trial) for trial in report.trials],
+        "best": record_trial(report, report.best) if report.best else None,
+    }
+
+
+def record_best(report: SweepReport) -> dict[str, Any]:
+    """Record the leader with its test scores and how to load it.
+
+    Raises:
+        NoLeaderError: No trial has completed.
+    """
+    best = require_leader(report)
+    return {
+        "schema": SCHEMA,
+        **_record_sweep(report),
+        **record_trial(report, best),
+        "test_scores": report.test_scores,
+        "load": write_load_line(report.folder.resolve()),
+    }
+
+
+def record_trial_in_full(report: SweepReport, trial: TrialRecord) -> dict[str, Any]:
+    """Record one trial with its epochs, its times, and why it ended as it did."""
+    return {
+        "schema": SCHEMA,
+        **_record_sweep(report),
+        **record_trial(report, trial),
+        "is_best": report.best is not None and report.best.number == trial.number,
+        "reason": trial.reason,
+        "reports": [
+            {"epoch": epoch, "value": value} for epoch, value in sorted(trial.reports.items())
+        ],
+    }
+
+
+def record_trial(report: SweepReport, trial: TrialRecord) -> dict[str, Any]:
+    """Record one trial as the lists of trials hold it; paths are relative to the sweep's folder."""
+    value, best_epoch = find_best_so_far(report, trial)
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "value": value,
+        "epoch": trial.epoch,
+        "best_epoch": best_epoch,
+        "params": dict(trial.params),
+        "checkpoint": _locate_checkpoint(report, trial),
+        "attempt": trial.attempt,
+        "cause": trial.cause,
+        "started": _write_time(trial.started),
+        "finished": _write_time(trial.finished),
+    }
+
+
+def record_check(report: CheckReport) -> dict[str, Any]:
+    """Record what `check` found out about a space file that has no mistake."""
+    return {
+        "schema": SCHEMA,
+        "name": report.spec.name,
+        "metric": report.spec.objective.metric,
+        "direction": report.spec.objective.direction,
+        "target": report.spec.limits.trials,
+        "parameters": [parameter.name for parameter in report.spec.parameters],
+        "declared": list(report.declared),
+        "metrics": list(report.metrics),
+        "num_weights": report.num_weights,
+        "data": list(report.data),
+        "loop": report.loop or None,
+        "loop_reason": report.loop_reason,
+    }
+
+
+def write_json(record: Mapping[str, Any]) -> None:
+    """Print a record on standard output, with null for every number that JSON does not know."""
+    text = json.dumps(_make_finite(record), indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(f"{text}\n")
+
+
+def _record_sweep(report: SweepReport) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "folder": str(report.folder.resolve()),
+        "metric": report.spec.objective.metric,
+        "direction": report.spec.objective.direction,
+        "bundle": SweepPaths(report.folder).bundle.root.name if report.bundle else None,
+    }
+
+
+def _locate_checkpoint(report: SweepReport, trial: TrialRecord) -> str | None:
+    if not trial.checkpoint:
+        return None
+    path = SweepPaths(report.folder).trial(trial.number).checkpoints / trial.checkpoint
+    return path.relative_to(report.folder).as_posix()
+
+
+def _write_time(moment: datetime | None) -> str | None:
+    return moment.astimezone().isoformat(timespec="seconds") if moment else None
+
+
+def _make_finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _make_finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_make_finite(item) for item in value]
+    return value

@@ -1,0 +1,77 @@
+"""What a sweep's trials amount to: their states, their order, the leader. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sweeps.checkpoints.better import is_better
+from sweeps.errors import NoLeaderError, OptionError
+
+if TYPE_CHECKING:
+    from sweeps.search.trials import TrialRecord
+    from sweeps.sweep import SweepReport
+
+FINISHED = ("complete", "pruned", "failed")
+STATES = (*FINISHED, "running", "interrupted", "waiting")
+
+
+def find_best_so_far(report: SweepReport, trial: TrialRecord) -> tuple[float | None, int | None]:
+    """Give a trial's value and its epoch; for one that has not ended, those of its best report."""
+    if trial.value is not None or trial.state in FINISHED:
+        return trial.value, trial.best_epoch
+    value: float | None = None
+    best_epoch: int | None = None
+    for epoch, reported in sorted(trial.reports.items()):
+        if is_better(reported, value, report.spec.objective.direction):
+            value, best_epoch = reported, epoch
+    return value, best_epoch
+
+
+def count_states(report: SweepReport) -> dict[str, int]:
+    """Count trials by state; every state is there, also those without a trial."""
+    counts = Counter(trial.state for trial in report.trials)
+    return {state: counts[state] for state in STATES}
+
+
+def count_finished(report: SweepReport) -> int:
+    """Count the trials that are complete, pruned or failed."""
+    return sum(trial.state in FINISHED for trial in report.trials)
+
+
+def rank_trials(report: SweepReport) -> list[TrialRecord]:
+    """Order trials: the leader, complete ones by value, then the other states, each by value."""
+    sign = 1 if report.spec.objective.direction == "minimize" else -1
+    leader = report.best.number if report.best else None
+
+    def rank(trial: TrialRecord) -> tuple[bool, int, float, int]:
+        value, _ = find_best_so_far(report, trial)
+        worth = sign * value if value is not None and math.isfinite(value) else math.inf
+        return trial.number != leader, STATES.index(trial.state), worth, trial.number
+
+    return sorted(report.trials, key=rank)
+
+
+def find_trial(report: SweepReport, number: int) -> TrialRecord:
+    """Give the trial called `number`.
+
+    Raises:
+        OptionError: There is none; the message says which there are.
+    """
+    for trial in report.trials:
+        if trial.number == number:
+            return trial
+    known = f"0 to {report.trials[-1].number}" if report.trials else "none yet"
+    raise OptionError(f"{report.folder}: got trial {number}; expected one of its trials: {known}.")
+
+
+def require_leader(report: SweepReport) -> TrialRecord:
+    """Give the leader.
+
+    Raises:
+        NoLeaderError: No trial has completed.
+    """
+    if report.best is None:
+        raise NoLeaderError(f"{report.folder}: no trial has completed yet, so there is no best one")
+    return report.best

@@ -1,0 +1,1 @@
+"""Everything that knows Optuna: the study, how parameters map to it, samplers and pruners."""

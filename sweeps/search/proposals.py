@@ -1,0 +1,158 @@
+"""Proposing values: from a sampler and a trial's number to a point that keeps all constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.storages import BaseStorage
+
+from sweeps.search.options import load_options
+from sweeps.search.samplers import SAMPLERS
+from sweeps.search.samplers._base import FiniteSampler, Proposal
+from sweeps.search.space import decode, encode, is_code_of, only_code, to_distribution
+from sweeps.search.trials import InfeasibleSpaceError, SpaceExhaustedError
+from sweeps.spec.conditions import Scalar, is_active
+from sweeps.spec.constraints import check_constraints, parse_constraint
+from sweeps.spec.model import Choice, SweepSpec
+from sweeps.spec.parameters import Parameter
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+MAX_RETRIES = 1000
+# A model of the space can be sure of a region that the constraints forbid; chance is not.
+_RETRIES_BY_SAMPLER = 50
+
+
+class Proposer:
+    """Proposes the values of trials; keeps nothing between two proposals.
+
+    Args:
+        spec: The sweep's spec.
+        storage: Where the study lies.
+        study_name: The study in that storage.
+    """
+
+    def __init__(self, spec: SweepSpec, storage: BaseStorage, study_name: str) -> None:
+        self._spec = spec
+        self._storage = storage
+        self._study_name = study_name
+        self._parameters = sort_parents_first(spec.parameters)
+        self._constraints = tuple(map(parse_constraint, spec.constraints))
+        self._member, self._options = load_options(SAMPLERS, spec.sampler)
+        self._random, self._random_options = load_options(SAMPLERS, Choice(name="random"))
+
+    def check_left(self) -> None:
+        """Refuse another proposal where a finite space is used up.
+
+        Raises:
+            SpaceExhaustedError: Every configuration has a trial.
+        """
+        sampler = self._create(self._proposal(0, 0))
+        if isinstance(sampler, FiniteSampler) and sampler.is_exhausted(self._open(sampler)):
+            raise SpaceExhaustedError(
+                f"{self._study_name}: every configuration of the space has a trial."
+            )
+
+    def propose(self, trial: FrozenTrial, pinned: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Propose a value for every active parameter of the spec.
+
+        Args:
+            trial: The new trial.
+            pinned: Values that a user asked for; they win where their parameter is active.
+
+        Raises:
+            InfeasibleSpaceError: No point that fulfils the constraints was found.
+            ParameterError: A pinned value is not a value of its parameter.
+        """
+        for retry in range(MAX_RETRIES):
+            values = self._draw(trial, self._proposal(trial.number, retry), pinned)
+            problems = check_constraints(self._constraints, values)
+            if not problems:
+                return values
+        raise InfeasibleSpaceError(
+            f"no point fulfils the constraints; {MAX_RETRIES} were tried. The last one: "
+            f"{problems[0]} Loosen the constraints or narrow the parameters."
+        )
+
+    def suggest(self, trial: FrozenTrial, parameter: Parameter) -> Scalar:
+        """Propose one value for a parameter that the model's code declares."""
+        proposal = self._proposal(trial.number, 0)
+        return self._choose(trial, proposal, parameter, self._draw_relative(trial, proposal))
+
+    def _proposal(self, number: int, retry: int) -> Proposal:
+        return Proposal(number, retry, self._spec.seed, self._parameters, self._constraints)
+
+    def _create(self, proposal: Proposal) -> BaseSampler:
+        if proposal.retry >= _RETRIES_BY_SAMPLER:
+            return self._random.create(self._random_options, proposal)  # type: ignore[no-any-return]
+        return self._member.create(self._options, proposal)  # type: ignore[no-any-return]
+
+    def _open(self, sampler: BaseSampler) -> optuna.Study:
+        # A study of its own for each proposal: Optuna caches the list of trials per study.
+        return optuna.load_study(
+            study_name=self._study_name, storage=self._storage, sampler=sampler
+        )
+
+    def _draw(
+        self, trial: FrozenTrial, proposal: Proposal, pinned: Mapping[str, Scalar]
+    ) -> dict[str, Scalar]:
+        relative = self._draw_relative(trial, proposal)
+        values: dict[str, Scalar] = {}
+        for parameter in self._parameters:
+            if not is_active(parameter, values):
+                continue
+            if parameter.name in pinned and parameter.type != "fixed":
+                code = encode(parameter, pinned[parameter.name])
+                values[parameter.name] = decode(parameter, code)
+            else:
+                values[parameter.name] = self._choose(trial, proposal, parameter, relative)
+        return values
+
+    def _draw_relative(self, trial: FrozenTrial, proposal: Proposal) -> dict[str, Any]:
+        sampler = self._create(proposal)
+        study = self._open(sampler)
+        space = sampler.infer_relative_search_space(study, trial)
+        return sampler.sample_relative(study, trial, space)
+
+    def _choose(
+        self,
+        trial: FrozenTrial,
+        proposal: Proposal,
+        parameter: Parameter,
+        relative: Mapping[str, Any],
+    ) -> Scalar:
+        if parameter.type == "fixed":
+            return parameter.value
+        distribution = to_distribution(parameter)
+        if distribution.single():
+            return decode(parameter, only_code(distribution))
+        name = parameter.name
+        if name in relative and is_code_of(distribution, relative[name]):
+            return decode(parameter, relative[name])
+        # A seed per parameter: its value does not depend on which others were drawn before it.
+        sampler = self._create(replace(proposal, purpose=name))
+        study = self._open(sampler)
+        return decode(parameter, sampler.sample_independent(study, trial, name, distribution))
+
+
+def sort_parents_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    """Order parameters so that each comes after those its conditions name, else as given."""
+    names = {parameter.name for parameter in parameters}
+    ordered: dict[str, Parameter] = {}
+    left = list(parameters)
+    while left:
+        ready = [
+            item
+            for item in left
+            if all(when.parent in ordered or when.parent not in names for when in item.when)
+        ]
+        if not ready:
+            raise InfeasibleSpaceError(f"conditions in a circle: {[item.name for item in left]}")
+        ordered.update({item.name: item for item in ready[:1]})
+        left.remove(ready[0])
+    return tuple(ordered.values())

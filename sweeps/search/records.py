@@ -1,0 +1,100 @@
+"""From Optuna's trials to ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState as OptunaState
+
+from sweeps.search.space import decode
+from sweeps.search.trials import EndState, TrialRecord, TrialState
+from sweeps.spec.conditions import Scalar
+from sweeps.spec.model import Direction
+from sweeps.spec.parameters import Parameter
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+# Names of user attributes. `values` also marks a trial whose proposal is complete.
+VALUES = "values"
+QUEUED = "queued"
+NOT_FINITE = "not_finite_epochs"
+OUTCOME_KEYS = ("best_epoch", "checkpoint", "attempt", "cause", "reason")
+
+_STATES: dict[OptunaState, TrialState] = {
+    OptunaState.COMPLETE: "complete",
+    OptunaState.PRUNED: "pruned",
+    OptunaState.FAIL: "failed",
+    OptunaState.RUNNING: "running",
+    OptunaState.WAITING: "waiting",
+}
+OPTUNA_STATES: dict[EndState, OptunaState] = {
+    "complete": OptunaState.COMPLETE,
+    "pruned": OptunaState.PRUNED,
+    "failed": OptunaState.FAIL,
+}
+
+
+def to_record(trial: FrozenTrial) -> TrialRecord:
+    """Describe an Optuna trial in our words."""
+    attributes = trial.user_attrs
+    return TrialRecord(
+        number=trial.number,
+        state=_STATES[trial.state],
+        value=trial.values[0] if trial.values else None,
+        epoch=last_epoch(trial),
+        best_epoch=attributes.get("best_epoch"),
+        params=read_params(trial),
+        checkpoint=attributes.get("checkpoint"),
+        attempt=attributes.get("attempt", 0),
+        cause=attributes.get("cause"),
+        reason=attributes.get("reason"),
+        started=_to_utc(trial.datetime_start),
+        finished=_to_utc(trial.datetime_complete),
+        reports=dict(sorted(trial.intermediate_values.items())),
+    )
+
+
+def to_state(trial: FrozenTrial) -> TrialState:
+    """Name the state of an Optuna trial in our words."""
+    return _STATES[trial.state]
+
+
+def last_epoch(trial: FrozenTrial) -> int:
+    """Find the last reported epoch, its value finite or not; 0 before the first report."""
+    epochs = [*trial.intermediate_values, *trial.user_attrs.get(NOT_FINITE, [])]
+    return max(epochs, default=0)
+
+
+def read_params(trial: FrozenTrial) -> dict[str, Scalar]:
+    """Read a trial's values; a trial that is still being proposed has those drawn so far."""
+    recorded = trial.user_attrs.get(VALUES) or trial.user_attrs.get(QUEUED) or {}
+    return {**trial.params, **recorded}
+
+
+def find_value(trial: FrozenTrial, parameter: Parameter) -> tuple[bool, Scalar]:
+    """Look up a value that a trial has already; the flag tells whether it has one."""
+    if parameter.name in trial.user_attrs.get(VALUES, {}):
+        return True, trial.user_attrs[VALUES][parameter.name]
+    if parameter.name in trial.params:
+        return True, decode(parameter, trial.params[parameter.name])
+    return False, None
+
+
+def find_leader(records: Iterable[TrialRecord], direction: Direction) -> TrialRecord | None:
+    """Choose the complete trial with the best value; of equal ones the first number."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    complete = [item for item in records if item.state == "complete" and item.value is not None]
+    return min(complete, key=lambda item: (sign * (item.value or 0.0), item.number), default=None)
+
+
+def identify(values: Mapping[str, Any]) -> str:
+    """Name a configuration so that two equal ones have one name; 1, 1.0 and True differ."""
+    return repr(sorted((name, repr(value)) for name, value in values.items()))
+
+
+def _to_utc(moment: datetime | None) -> datetime | None:
+    # Optuna hands out local time without a zone.
+    return None if moment is None else moment.astimezone(UTC)

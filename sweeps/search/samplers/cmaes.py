@@ -1,0 +1,58 @@
+"""CMA-ES, for spaces of numbers and some hundreds of trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from sweeps.search.options import Options, check_packages, require
+from sweeps.search.samplers._base import Proposal
+from sweeps.spec.model import SweepSpec
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+class CmaesOptions(Options):
+    """Options of CMA-ES.
+
+    Attributes:
+        population: Trials per generation. None means 4 + 3 ln(number of parameters).
+        sigma: First step size, as a share of each parameter's range.
+        use_pruned: Learn from pruned trials too, by the best value they reached. Most
+            trials are pruned where a pruner is at work.
+    """
+
+    population: int | None = Field(None, ge=2)
+    sigma: float = Field(1 / 6, gt=0, le=1)
+    use_pruned: bool = True
+
+
+class Cmaes:
+    """Adapts a normal distribution to the best trials (Hansen 2016, arXiv 1604.00772).
+
+    Covers the numbers that every trial has; categorical and conditional parameters are
+    drawn at random. Nothing is pickled: the distribution is computed anew from the study's
+    finished trials for every proposal.
+    """
+
+    Options = CmaesOptions
+
+    @staticmethod
+    def check(options: CmaesOptions, spec: SweepSpec) -> Iterator[tuple[str, str]]:
+        """Look for the package cmaes, and for a number that is always active."""
+        del options
+        yield from check_packages("the sampler cmaes", extra="cmaes", packages=("cmaes",))
+        numbers = [item for item in spec.parameters if item.type in ("int", "float")]
+        if spec.parameters and all(item.when for item in numbers):
+            yield "", "cmaes needs a number that is always active, and the space has none."
+
+    @staticmethod
+    def create(options: CmaesOptions, proposal: Proposal) -> BaseSampler:
+        """Make a sampler that replays the finished trials and draws one point."""
+        require("the sampler cmaes", extra="cmaes", packages=("cmaes",))
+        from sweeps.search.samplers._cmaes_sampler import CmaesSampler
+
+        return CmaesSampler(options, proposal)

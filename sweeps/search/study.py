@@ -1,0 +1,378 @@
+"""The study: which trials there are, what they try and how they did.
+
+The only part of a sweep that knows who is pruned, and the truth about trial states and values. It
+lies in one journal that this process alone writes.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.trial import TrialState as OptunaState
+
+from sweeps.errors import ResumeRefusedError, SweepNotFoundError
+from sweeps.paths import SweepPaths
+from sweeps.search.journal import JournalBackend
+from sweeps.search.options import load_options
+from sweeps.search.proposals import Proposer
+from sweeps.search.pruners import PRUNERS
+from sweeps.search.records import (
+    NOT_FINITE,
+    OUTCOME_KEYS,
+    QUEUED,
+    VALUES,
+    find_leader,
+    find_value,
+    identify,
+    last_epoch,
+    read_params,
+    to_record,
+)
+from sweeps.search.space import encode, is_native
+from sweeps.search.trial_store import TrialStore
+from sweeps.search.trials import (
+    AskedTrial,
+    InfeasibleSpaceError,
+    ParameterError,
+    TrialOutcome,
+    TrialRecord,
+)
+from sweeps.spec.conditions import Scalar
+from sweeps.spec.model import SweepSpec
+from sweeps.spec.parameters import Parameter
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+_SWEEP_ID = "sweep_id"
+
+
+class Study:
+    """Hands out trials, judges their reports and remembers how they ended.
+
+    Every method may be called from any thread. What `ask`, `report`, `tell` and `enqueue` return is
+    on disk by then: if the process dies, the next opening knows it. Values are the user's own;
+    how Optuna stores them stays inside.
+
+    Args:
+        spec: The sweep's spec.
+        backend: The open journal.
+        storage: Optuna's view of that journal, which holds one study.
+    """
+
+    def __init__(self, spec: SweepSpec, backend: JournalBackend, storage: JournalStorage) -> None:
+        self._spec = spec
+        self._backend = backend
+        self._lock = threading.RLock()
+        name = optuna.get_all_study_names(storage)[0]
+        self._store = TrialStore(storage, name)
+        self._declared = {parameter.name: parameter for parameter in spec.parameters}
+        self._proposer = Proposer(spec, storage, name)
+        member, options = load_options(PRUNERS, spec.pruner)
+        self._pruner = member.create(options, epochs=spec.training.epochs, seed=spec.seed)
+        self._optuna = optuna.load_study(study_name=name, storage=storage, pruner=self._pruner)
+        self._finished: dict[int, TrialRecord] = {}
+        self._numbers_by_values: dict[str, int] = {}
+        self._remember_finished()
+
+    def ask(self) -> AskedTrial:
+        """Begin the next trial: one that was queued, else a new one.
+
+        The sampler is seeded by the sweep's seed and the trial's number, and knows the
+        trials that the study holds at this moment. If the process dies meanwhile, the trial is
+        among the `interrupted` ones and `resume` proposes the same.
+
+        Raises:
+            SpaceExhaustedError: A finite space has no configuration left; no trial was begun.
+            InfeasibleSpaceError: The constraints seem to forbid every point. The trial has failed.
+            OSError: The disk is full.
+        """
+        with self._lock:
+            number = self._store.begin_queued()
+            if number is None:
+                self._proposer.check_left()
+                number = self._store.create()
+            asked = self._propose(number)
+        self._backend.sync()
+        return asked
+
+    def resume(self, number: int) -> AskedTrial:
+        """Give an interrupted trial its values back, or propose them where that was cut short.
+
+        Raises:
+            TrialFinishedError: The trial has ended.
+            InfeasibleSpaceError: As for `ask`.
+        """
+        with self._lock:
+            trial = self._store.read_running(number)
+            if VALUES in trial.user_attrs:
+                return AskedTrial(number, dict(trial.user_attrs[VALUES]))
+            asked = self._propose(number)
+        self._backend.sync()
+        return asked
+
+    def suggest(self, number: int, parameter: Parameter) -> Scalar:
+        """Give the value of a parameter that the model's code declares.
+
+        A value that the trial has already stays, so a resumed attempt builds the same model. A
+        parameter of the same name in the spec wins over the code's declaration. Not synced: a
+        value lost with the power is proposed again.
+
+        Raises:
+            TrialFinishedError: The trial has ended.
+            ParameterError: Earlier trials had another kind of parameter under that name.
+        """
+        with self._lock:
+            trial = self._store.read_running(number)
+            parameter = self._declared.get(parameter.name, parameter)
+            is_known, value = find_value(trial, parameter)
+            if is_known:
+                return value
+            value = self._take_queued(trial, parameter)
+            self._store.set_parameter(number, parameter, value)
+            if parameter.type == "fixed" or not is_native(parameter):
+                self._store.set_attribute(
+                    number, VALUES, {**read_params(trial), parameter.name: value}
+                )
+            return value
+
+    def record_values(self, number: int, values: Mapping[str, Scalar]) -> None:
+        """Note the values of all hyperparameters, fixed ones included, once the model is built."""
+        with self._lock:
+            self._store.read_running(number)
+            self._store.set_attribute(number, VALUES, dict(values))
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Note the objective's value after an epoch, and decide whether to prune the trial.
+
+        A value that is not finite is noted as such, never as a value, and looks to the pruner like
+        the worst possible one. Reported again after a resume, an epoch keeps its first
+        value; if it is the trial's last one it is judged again, with the same answer.
+
+        Args:
+            number: The trial.
+            epoch: Finished epochs, from 1.
+            value: Value of the objective's metric.
+
+        Returns:
+            True where the trial should end now as pruned. Never at the last epoch.
+
+        Raises:
+            TrialFinishedError: The trial has ended.
+        """
+        with self._lock:
+            trial = self._store.read_running(number)
+            if epoch < last_epoch(trial):
+                return False
+            if epoch > last_epoch(trial):
+                self._note_report(trial, epoch, value)
+            should_prune = self._is_weak(self._store.read(number), epoch)
+        self._backend.sync()
+        return should_prune
+
+    def tell(self, number: int, outcome: TrialOutcome) -> None:
+        """End a trial.
+
+        The state is written last: a trial that died in between is still running and is told again.
+
+        Raises:
+            TrialFinishedError: The trial has ended already; nothing is changed.
+            ValueError: A complete trial without a finite value.
+        """
+        _check_outcome(outcome)
+        with self._lock:
+            self._store.read_running(number)
+            for key in OUTCOME_KEYS:
+                if getattr(outcome, key) is not None:
+                    self._store.set_attribute(number, key, getattr(outcome, key))
+            self._store.end(number, outcome.state, outcome.value)
+            self._remember(self._store.read(number))
+        self._backend.sync()
+
+    def enqueue(self, values: Mapping[str, Scalar]) -> int:
+        """Queue a trial with given values; the sampler proposes the others when it is asked for.
+
+        Returns:
+            The number of the queued trial.
+
+        Raises:
+            ParameterError: A value is impossible for the spec's parameter of that name.
+        """
+        for name in values.keys() & self._declared.keys():
+            encode(self._declared[name], values[name])
+        with self._lock:
+            number = self._store.create_queued({QUEUED: dict(values)})
+        self._backend.sync()
+        return number
+
+    def set_attempt(self, number: int, attempt: int) -> None:
+        """Note that an attempt begins, from 1, durably."""
+        with self._lock:
+            self._store.read_running(number)
+            self._store.set_attribute(number, "attempt", attempt)
+        self._backend.sync()
+
+    def interrupted(self) -> tuple[TrialRecord, ...]:
+        """List the trials that began and have not ended, in the order of their numbers.
+
+        Right after opening, these are the trials to resume.
+        """
+        with self._lock:
+            return tuple(map(to_record, self._store.list_trials(OptunaState.RUNNING)))
+
+    def find_duplicate(self, values: Mapping[str, Scalar]) -> int | None:
+        """Find the first complete or pruned trial that had exactly these values."""
+        with self._lock:
+            return self._numbers_by_values.get(identify(values))
+
+    @property
+    def num_trials(self) -> int:
+        """Count all trials, whatever their state."""
+        return len(self._store.list_trials())
+
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """List all trials in the order of their numbers."""
+        with self._lock:
+            trials = self._store.list_trials()
+            return tuple(self._finished.get(trial.number) or to_record(trial) for trial in trials)
+
+    def leader(self) -> TrialRecord | None:
+        """Find the complete trial with the best value; the first of equal ones."""
+        with self._lock:
+            return find_leader(self._finished.values(), direction=self._spec.objective.direction)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait for the disk and close the journal. The study cannot be used after that."""
+        with self._lock:
+            self._backend.close()
+
+    def _propose(self, number: int) -> AskedTrial:
+        trial = self._store.read_running(number)
+        try:
+            values = self._proposer.propose(trial, trial.user_attrs.get(QUEUED, {}))
+        except (InfeasibleSpaceError, ParameterError) as error:
+            self.tell(number, TrialOutcome("failed", cause="proposal", reason=str(error)))
+            raise
+        for name, value in values.items():
+            self._store.set_parameter(number, self._declared[name], value)
+        self._store.set_attribute(number, VALUES, values)  # last: it marks the proposal as complete
+        return AskedTrial(number, values)
+
+    def _take_queued(self, trial: FrozenTrial, parameter: Parameter) -> Scalar:
+        queued = trial.user_attrs.get(QUEUED, {})
+        if parameter.name in queued and parameter.type != "fixed":
+            encode(parameter, queued[parameter.name])
+            return queued[parameter.name]  # type: ignore[no-any-return]
+        return self._proposer.suggest(trial, parameter)
+
+    def _note_report(self, trial: FrozenTrial, epoch: int, value: float) -> None:
+        if math.isfinite(value):
+            self._store.set_report(trial.number, epoch, value)
+        else:
+            self._store.set_attribute(
+                trial.number, NOT_FINITE, [*trial.user_attrs.get(NOT_FINITE, []), epoch]
+            )
+
+    def _is_weak(self, trial: FrozenTrial, epoch: int) -> bool:
+        if epoch >= self._spec.training.epochs:
+            return False
+        worst = math.inf if self._spec.objective.direction == "minimize" else -math.inf
+        judged = copy.copy(trial)
+        not_finite = dict.fromkeys(trial.user_attrs.get(NOT_FINITE, []), worst)
+        judged.intermediate_values = {**trial.intermediate_values, **not_finite}
+        return bool(self._pruner.prune(self._optuna, judged))
+
+    def _remember_finished(self) -> None:
+        for trial in self._store.list_trials():
+            if trial.state.is_finished():
+                self._remember(trial)
+
+    def _remember(self, trial: FrozenTrial) -> None:
+        record = to_record(trial)
+        self._finished[record.number] = record
+        if record.state != "failed":
+            self._numbers_by_values.setdefault(identify(record.params), record.number)
+
+
+def open_study(paths: SweepPaths, spec: SweepSpec, *, sweep_id: str) -> Study:
+    """Open the study of a sweep for writing, or create it. The caller holds the sweep's lock.
+
+    Args:
+        paths: Where the sweep lies.
+        spec: The sweep's spec.
+        sweep_id: Names the sweep for ever; stored at creation.
+
+    Raises:
+        ResumeRefusedError: The study belongs to another sweep, or its direction is another one.
+        JournalError: The journal is damaged.
+        MissingExtraError: The sampler or pruner needs a package that is not installed.
+    """
+    _quiet_optuna()
+    backend = JournalBackend(paths.journal)
+    storage = JournalStorage(backend)
+    if not optuna.get_all_study_names(storage):
+        direction = spec.objective.direction
+        optuna.create_study(study_name=spec.name, storage=storage, direction=direction)
+    _check_study(storage, spec, sweep_id=sweep_id, place=str(paths.journal))
+    backend.sync()
+    return Study(spec, backend, storage)
+
+
+def read_study(paths: SweepPaths) -> tuple[TrialRecord, ...]:
+    """Read the trials of a sweep, which another process may be running.
+
+    Raises:
+        SweepNotFoundError: There is no study.
+        JournalError: The journal is damaged.
+    """
+    if not paths.journal.exists():
+        raise SweepNotFoundError(f"{paths.root}: there is no study here yet.")
+    storage = JournalStorage(JournalBackend(paths.journal, read_only=True))
+    names = optuna.get_all_study_names(storage)
+    if not names:
+        return ()
+    study_id = storage.get_study_id_from_name(names[0])
+    return tuple(to_record(trial) for trial in storage.get_all_trials(study_id, deepcopy=False))
+
+
+def _check_study(storage: JournalStorage, spec: SweepSpec, *, sweep_id: str, place: str) -> None:
+    study = optuna.load_study(study_name=None, storage=storage)
+    found = study.user_attrs.get(_SWEEP_ID)
+    if found is None and not study.get_trials(deepcopy=False):
+        study.set_user_attr(_SWEEP_ID, sweep_id)  # just created, or killed while creating
+    elif found != sweep_id:
+        raise ResumeRefusedError(
+            f"{place}: this study belongs to sweep {found!r}, not to {sweep_id!r}. "
+            "Restore the sweep's own journal, or start a new sweep."
+        )
+    direction = study.direction.name.lower()
+    if direction != spec.objective.direction:
+        raise ResumeRefusedError(
+            f"{place}: objective.direction changed since the sweep began ({direction} -> "
+            f"{spec.objective.direction}). Restore it, or start a new sweep."
+        )
+
+
+def _check_outcome(outcome: TrialOutcome) -> None:
+    is_finite = outcome.value is not None and math.isfinite(outcome.value)
+    if outcome.state == "complete" and not is_finite:
+        raise ValueError(f"a complete trial needs a finite value, got {outcome.value!r}")
+
+
+def _quiet_optuna() -> None:
+    """Keep Optuna from printing what a user of sweeps cannot act on."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

@@ -1,0 +1,115 @@
+"""Reading and writing single trials through Optuna's storage interface.
+
+Optuna's `Study` and `Trial` classes sample when they are constructed, number trials by thread and
+warn of what is ordinary here (an epoch reported again after a resume), so trials are kept through
+the storage interface below them, which is public too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState as OptunaState
+from optuna.trial import create_trial
+
+from sweeps.search.records import OPTUNA_STATES, to_state
+from sweeps.search.space import encode, to_distribution
+from sweeps.search.trials import EndState, ParameterError, TrialFinishedError
+from sweeps.spec.conditions import Scalar
+from sweeps.spec.parameters import Parameter
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+class TrialStore:
+    """The trials of one study by their numbers. Not thread-safe: `Study` holds its lock.
+
+    Args:
+        storage: Where the study lies.
+        study_name: The study in that storage.
+    """
+
+    def __init__(self, storage: BaseStorage, study_name: str) -> None:
+        self._storage = storage
+        self._study_id = storage.get_study_id_from_name(study_name)
+
+    def list_trials(self, *states: OptunaState) -> list[FrozenTrial]:
+        """List trials in the order of their numbers, all of them where no state is given."""
+        return self._storage.get_all_trials(self._study_id, deepcopy=False, states=states or None)
+
+    def create(self) -> int:
+        """Begin a new trial and return its number."""
+        self._storage.create_new_trial(self._study_id)
+        return len(self.list_trials()) - 1
+
+    def create_queued(self, attributes: dict[str, Any]) -> int:
+        """Add a waiting trial and return its number."""
+        queued = create_trial(state=OptunaState.WAITING, user_attrs=attributes)
+        self._storage.create_new_trial(self._study_id, template_trial=queued)
+        return len(self.list_trials()) - 1
+
+    def begin_queued(self) -> int | None:
+        """Begin the first waiting trial and return its number, or None where none waits."""
+        for trial in self.list_trials(OptunaState.WAITING):
+            self._storage.set_trial_state_values(self._id_of(trial.number), OptunaState.RUNNING)
+            return trial.number
+        return None
+
+    def read_running(self, number: int) -> FrozenTrial:
+        """Read a trial that has not ended.
+
+        Raises:
+            TrialFinishedError: It has.
+        """
+        trial = self.read(number)
+        if trial.state.is_finished():
+            raise TrialFinishedError(number, to_state(trial))
+        return trial
+
+    def read(self, number: int) -> FrozenTrial:
+        """Read a trial."""
+        return self._storage.get_trial(self._id_of(number))
+
+    def set_attribute(self, number: int, key: str, value: Any) -> None:
+        """Note something about a trial that has not ended."""
+        self._storage.set_trial_user_attr(self._id_of(number), key, value)
+
+    def set_report(self, number: int, epoch: int, value: float) -> None:
+        """Note a finite value at an epoch."""
+        self._storage.set_trial_intermediate_value(self._id_of(number), epoch, float(value))
+
+    def set_parameter(self, number: int, parameter: Parameter, value: Scalar) -> None:
+        """Note a parameter's value, encoded. A fixed one is nothing that Optuna would sample.
+
+        Raises:
+            ParameterError: Earlier trials had another kind of parameter under that name.
+        """
+        if parameter.type == "fixed":
+            return
+        distribution = to_distribution(parameter)
+        self._check_compatible(parameter.name, distribution)
+        code = distribution.to_internal_repr(encode(parameter, value))
+        self._storage.set_trial_param(self._id_of(number), parameter.name, code, distribution)
+
+    def end(self, number: int, state: EndState, value: float | None) -> None:
+        """End a trial; the last thing that can be written about it."""
+        values = None if value is None else [float(value)]
+        self._storage.set_trial_state_values(self._id_of(number), OPTUNA_STATES[state], values)
+
+    def _id_of(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _check_compatible(self, name: str, distribution: BaseDistribution) -> None:
+        """Refuse before Optuna does, which writes the record first and raises then."""
+        known = (trial.distributions.get(name) for trial in self.list_trials())
+        first = next((earlier for earlier in known if earlier is not None), distribution)
+        try:
+            check_distribution_compatibility(first, distribution)
+        except ValueError as error:
+            raise ParameterError(
+                f"{name}: earlier trials of this sweep had other choices or another type under "
+                f"this name ({error}) Start a new sweep for it."
+            ) from error

@@ -1,0 +1,116 @@
+"""What is known of one trial: the values that the study hands out and takes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from sweeps.errors import SweepsError
+from sweeps.spec.conditions import Scalar
+
+TrialState = Literal["complete", "pruned", "failed", "running", "waiting", "interrupted"]
+EndState = Literal["complete", "pruned", "failed"]
+
+
+class TrialFinishedError(SweepsError):
+    """The trial has ended already, so a late result of an older attempt is not taken.
+
+    Attributes:
+        number: The trial.
+        state: How it ended.
+    """
+
+    def __init__(self, number: int, state: TrialState) -> None:
+        self.number = number
+        self.state = state
+        super().__init__(f"trial {number:04d} is {state} already; this late result is not taken.")
+
+
+class SpaceExhaustedError(SweepsError):
+    """Every configuration of a finite space has been proposed: the sweep ends early."""
+
+
+class InfeasibleSpaceError(SweepsError):
+    """No point that fulfils the constraints was found."""
+
+    exit_status = 2
+
+
+class ParameterError(SweepsError):
+    """A parameter cannot be what the model's code or a queued trial says it is."""
+
+    exit_status = 2
+
+
+@dataclass(frozen=True)
+class AskedTrial:
+    """A trial to be trained.
+
+    Attributes:
+        number: Starts at 0.
+        values: Value of every active parameter of the spec by name, fixed ones included.
+    """
+
+    number: int
+    values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """How a trial ended, as told to the study.
+
+    Attributes:
+        state: ``complete``, ``pruned`` or ``failed``.
+        value: Value of the kept best checkpoint. A complete trial needs a finite one.
+        best_epoch: Epoch of that checkpoint.
+        checkpoint: File name of that checkpoint in the trial's folder.
+        attempt: The attempt that ended the trial; None keeps what `set_attempt` recorded.
+        cause: Short word for what ended a failed trial, such as ``timeout``.
+        reason: One sentence for the user: what happened and what to do.
+    """
+
+    state: EndState
+    value: float | None = None
+    best_epoch: int | None = None
+    checkpoint: str | None = None
+    attempt: int | None = None
+    cause: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as the study knows it. Parameter values are the user's own.
+
+    Attributes:
+        number: Starts at 0.
+        state: The study says ``running`` of interrupted trials too; only who looks at the sweep's
+            lock can tell them apart.
+        value: Value of the best checkpoint, once the trial has ended.
+        epoch: Last reported epoch, 0 before the first report.
+        best_epoch: Epoch of the best checkpoint.
+        params: Parameter values by name.
+        checkpoint: File name of the best checkpoint.
+        attempt: Attempts begun; 0 before the first.
+        cause: Short word for what ended a failed trial.
+        reason: One sentence for the user.
+        started: When the trial was asked for, in UTC.
+        finished: When it ended, in UTC.
+        reports: Reported value by epoch. Epochs whose value was not finite are left out.
+    """
+
+    number: int
+    state: TrialState
+    value: float | None = None
+    epoch: int = 0
+    best_epoch: int | None = None
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    checkpoint: str | None = None
+    attempt: int = 0
+    cause: str | None = None
+    reason: str | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    reports: Mapping[int, float] = field(default_factory=dict)

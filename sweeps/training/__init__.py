@@ -1,0 +1,1 @@
+"""Training one trial: everything that knows Keras. Nothing here knows Optuna or processes."""

@@ -1,0 +1,154 @@
+"""The data of a sweep: what the space file's ``data`` function returns, checked and named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from sweeps.errors import OptionError
+
+SPLITS = ("train", "validation", "test")
+_EXPECTED = (
+    "expected {'train': (x, y), 'validation': (x, y), 'test': (x, y)} "
+    "or the tuple (train, validation) or (train, validation, test); "
+    "a tf.data.Dataset or a keras.utils.PyDataset may stand for a pair (x, y)"
+)
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of the data: arrays, or a dataset that yields batches.
+
+    Attributes:
+        x: Inputs: an array, or a list, tuple or dict of arrays, samples first. None for a dataset.
+        y: Targets, likewise.
+        sample_weight: Weights of the samples, shape ``(samples,)``; None means all equal.
+        dataset: A ``tf.data.Dataset``, ``PyDataset`` or generator; None for arrays.
+    """
+
+    x: Any = None
+    y: Any = None
+    sample_weight: Any = None
+    dataset: Any = None
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """``(x, y)`` or ``(x, y, sample_weight)``: what Keras calls a batch, with all samples."""
+        return (self.x, self.y) if self.sample_weight is None else (self.x, self.y, self.sample_weight)
+
+    @property
+    def num_samples(self) -> int | None:
+        """Number of samples; None for a dataset, which may not know."""
+        return None if self.dataset is not None else len(keras.tree.flatten(self.x)[0])
+
+
+@dataclass(frozen=True)
+class Data:
+    """The splits of a sweep's data.
+
+    Attributes:
+        train: What trials learn from.
+        validation: What the objective is computed on; None where only training metrics are wanted.
+        test: Held out; scored once, for the leader only.
+    """
+
+    train: Split
+    validation: Split | None = None
+    test: Split | None = None
+
+    def named(self) -> dict[str, Split]:
+        """Give the splits that there are, by name."""
+        return {name: split for name in SPLITS if (split := getattr(self, name)) is not None}
+
+
+def load_data(load: Callable[[], Any]) -> Data:
+    """Call the user's function and check what it returns.
+
+    Raises:
+        OptionError: It is not of a known form; lengths differ; a split is empty.
+        Exception: Whatever the function raises.
+    """
+    loaded = load() if callable(load) else load
+    splits = _name_splits(loaded)
+    return Data(**{name: _make_split(name, value) for name, value in splits.items() if value is not None})
+
+
+def describe_split(name: str, split: Split) -> str:
+    """Say in one line what a split is."""
+    if split.dataset is not None:
+        return f"{name}: {type(split.dataset).__name__}"
+    parts = [f"{part} {_describe_arrays(value)}" for part, value in (("x", split.x), ("y", split.y))]
+    return f"{name}: {split.num_samples:,} samples, {', '.join(parts)}"
+
+
+def digest_split(split: Split) -> str | None:
+    """Compute a SHA-256 over shapes, types and bytes; None for a dataset, which cannot be read twice."""
+    if split.dataset is not None:
+        return None
+    sha = hashlib.sha256()
+    for array in keras.tree.flatten(split.arrays):
+        sha.update(f"{array.shape}{array.dtype}".encode())
+        sha.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    return sha.hexdigest()
+
+
+def _name_splits(loaded: Any) -> Mapping[str, Any]:
+    if isinstance(loaded, Mapping):
+        if unknown := [name for name in loaded if name not in SPLITS]:
+            raise OptionError(f"the data has the unknown split {unknown[0]!r}; {_EXPECTED}.")
+        if "train" not in loaded:
+            raise OptionError(f"the data has no split 'train'; {_EXPECTED}.")
+        return loaded
+    if isinstance(loaded, tuple | list) and len(loaded) in (2, 3):
+        return dict(zip(SPLITS, loaded, strict=False))
+    raise OptionError(f"the data is a {type(loaded).__name__}; {_EXPECTED}.")
+
+
+def _make_split(name: str, value: Any) -> Split:
+    if not isinstance(value, tuple | list):
+        if isinstance(value, np.ndarray) or not hasattr(value, "__iter__"):
+            raise OptionError(f"the split {name!r} is a {type(value).__name__}; {_EXPECTED}.")
+        return Split(dataset=value)
+    if len(value) not in (2, 3):
+        raise OptionError(
+            f"the split {name!r} has {len(value)} parts; expected (x, y) or (x, y, sample_weight)."
+        )
+    x, y, *weight = (keras.tree.map_structure(_to_array, part) for part in value)
+    split = Split(x=x, y=y, sample_weight=weight[0] if weight else None)
+    _check_lengths(name, split)
+    return split
+
+
+def _to_array(value: Any) -> np.ndarray[Any, Any]:
+    """Give an array as Keras' own adapter feeds it: floats in ``floatx``, anything else unchanged."""
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise OptionError("the data holds Python objects; expected arrays of numbers or strings.")
+    if np.issubdtype(array.dtype, np.floating):
+        return array.astype(keras.config.floatx(), copy=False)
+    return array
+
+
+def _check_lengths(name: str, split: Split) -> None:
+    arrays = keras.tree.flatten(split.arrays)
+    if scalars := [array for array in arrays if array.ndim == 0]:
+        raise OptionError(f"the split {name!r} holds the single value {scalars[0]!r}; expected arrays.")
+    lengths = sorted({len(array) for array in arrays})
+    if len(lengths) > 1:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise OptionError(
+            f"the split {name!r} has arrays of different lengths ({shapes}); "
+            "expected the same number of samples in each."
+        )
+    if lengths == [0]:
+        raise OptionError(f"the split {name!r} is empty; expected at least one sample.")
+
+
+def _describe_arrays(value: Any) -> str:
+    arrays = keras.tree.flatten(value)
+    return ", ".join(f"{array.dtype}{list(array.shape[1:])}" for array in arrays)

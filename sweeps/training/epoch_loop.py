@@ -1,0 +1,261 @@
+"""Fitting a model: one compiled function per epoch where that is possible, else `model.fit`.
+
+Keras' `fit` pays per batch for Python, the iterator and the callbacks: on a small model more than
+the arithmetic. For arrays the compiled loop puts the data on the device once and runs the model's
+own ``train_step`` for all batches inside one graph. Weights and logs are bit-identical to
+`model.fit` on the same order of samples (``tests/training/test_epoch_loop.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sweeps.training.data import Data, Split
+from sweeps.training.randomness import draw_order
+
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
+_OWN_METHODS = ("fit", "evaluate", "train_step", "test_step", "make_train_function", "compute_metrics")
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What to fit, and for how long.
+
+    Attributes:
+        data: The splits.
+        batch_size: Samples per optimizer update.
+        epochs: Epochs in all, finished ones included.
+        first_epoch: Finished epochs: where a resumed trial goes on.
+        validation_freq: Validate every so many epochs.
+        seed: The trial's seed, from which the order of samples is derived.
+    """
+
+    data: Data
+    batch_size: int
+    epochs: int
+    first_epoch: int = 0
+    validation_freq: int = 1
+    seed: int = 0
+
+    def is_validated(self, epoch: int) -> bool:
+        """Tell whether `epoch` (1-based) ends with a validation."""
+        return self.data.validation is not None and epoch % self.validation_freq == 0
+
+
+def find_fit_reason(model: Any, data: Data, callbacks: Sequence[Any] = ()) -> str:
+    """Say why a model cannot train in the compiled loop; empty where it can."""
+    if data.train.dataset is not None:
+        return "the training data is a dataset, not arrays"
+    if data.validation is not None and data.validation.dataset is not None:
+        return "the validation data is a dataset, not arrays"
+    if model.run_eagerly:
+        return "the model runs eagerly"
+    if model.jit_compile:
+        return "the model asks for jit_compile"
+    if tf.distribute.has_strategy():
+        return "a distribution strategy is active"
+    overridden = [name for name in _OWN_METHODS if _is_overridden(model, name)]
+    if overridden:
+        return f"the model has its own {overridden[0]}"
+    hooked = [callback for callback in callbacks if _has_batch_hook(callback)]
+    if hooked:
+        return f"the callback {type(hooked[0]).__name__} wants to see every batch"
+    return ""
+
+
+def build_state(model: Any, split: Split, batch_size: int) -> None:
+    """Create all variables of a model, its metrics and its optimizer, without training.
+
+    Raises:
+        ValueError: The data does not fit the model.
+    """
+    # Keras' own first step of `fit`; there is no public name for it.
+    model._symbolic_build(data_batch=take_batch(split, batch_size))  # noqa: SLF001
+
+
+def take_batch(split: Split, batch_size: int) -> Any:
+    """Take the first batch of a split, as tensors."""
+    if split.dataset is not None:
+        return next(iter(split.dataset))
+    rows = slice(0, batch_size)
+    return keras.tree.map_structure(tf.convert_to_tensor, _slice(split.arrays, rows))
+
+
+def fit(model: Any, plan: FitPlan, callbacks: Sequence[Any], *, compiled: bool) -> None:
+    """Train a model; callbacks see what `model.fit` would show them.
+
+    Args:
+        model: A compiled model.
+        plan: What to fit, and for how long.
+        callbacks: Keras callbacks, in the order in which they are called.
+        compiled: Use the compiled loop, for which `find_fit_reason` must be empty.
+    """
+    (_fit_compiled if compiled else _fit_with_keras)(model, plan, list(callbacks))
+
+
+def _fit_compiled(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
+    train_epoch = compile_pass(model.train_step, plan.data.train, plan.batch_size)
+    validation = plan.data.validation
+    evaluate = validation and compile_pass(model.test_step, validation, plan.batch_size)
+    hooks = keras.callbacks.CallbackList(
+        callbacks,
+        add_history=True,
+        model=model,
+        epochs=plan.epochs,
+        steps=math.ceil((plan.data.train.num_samples or 0) / plan.batch_size),
+    )
+    logs: dict[str, float] = {}
+    model.stop_training = False
+    hooks.on_train_begin()
+    for epoch in range(plan.first_epoch, plan.epochs):
+        model.reset_metrics()
+        hooks.on_epoch_begin(epoch)
+        logs = train_epoch(draw_order(plan.seed, epoch + 1, plan.data.train.num_samples or 0), model)
+        if evaluate and plan.is_validated(epoch + 1):
+            logs |= {f"val_{name}": value for name, value in _validate(model, evaluate, hooks).items()}
+        hooks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    if isinstance(model.optimizer, keras.optimizers.Optimizer):
+        model.optimizer.finalize_variable_values(model.trainable_weights)
+    hooks.on_train_end(logs)
+
+
+def _validate(model: Any, evaluate: Pass, hooks: Any) -> dict[str, float]:
+    model.reset_metrics()
+    hooks.on_test_begin()
+    logs = evaluate(None, model)
+    hooks.on_test_end(logs)
+    return logs
+
+
+Pass = Callable[[Any, Any], dict[str, float]]
+
+
+def compile_pass(step: Callable[[Any], Any], split: Split, batch_size: int) -> Pass:
+    """Compile one pass over a split: `step` on all batches, in a given order or as they lie.
+
+    Args:
+        step: ``model.train_step`` or ``model.test_step``.
+        split: Arrays; they are put on the device here, once.
+        batch_size: Samples per step; the last batch may be smaller.
+
+    Returns:
+        A function of (order or None, model) that gives the metrics after the pass.
+    """
+    arrays = keras.tree.map_structure(tf.convert_to_tensor, split.arrays)
+    num_samples = split.num_samples or 0
+
+    def run_step(start: Any, order: Any) -> Any:
+        stop = tf.minimum(start + batch_size, num_samples)
+        if order is None:
+            batch = keras.tree.map_structure(lambda array: array[start:stop], arrays)
+        else:
+            rows = order[start:stop]
+            batch = keras.tree.map_structure(lambda array: tf.gather(array, rows), arrays)
+        step(batch)
+        return (start + batch_size,)
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def run(order: Any) -> None:
+        tf.while_loop(
+            lambda start: start < num_samples,
+            lambda start: run_step(start, order),
+            (tf.constant(0, tf.int64),),
+            parallel_iterations=1,
+        )
+
+    def run_pass(order: Any, model: Any) -> dict[str, float]:
+        run(None if order is None else tf.constant(order, tf.int64))
+        return {name: _to_python(value) for name, value in model.get_metrics_result().items()}
+
+    return run_pass
+
+
+class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Arrays for `model.fit`, in the order that the compiled loop would use.
+
+    Args:
+        split: Arrays.
+        batch_size: Samples per batch.
+        seed: The trial's seed.
+    """
+
+    def __init__(self, split: Split, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self._arrays = split.arrays
+        self._num_samples = split.num_samples or 0
+        self._batch_size = batch_size
+        self._seed = seed
+        self.start_epoch(1)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Draw the order of an epoch, 1-based."""
+        self._order = draw_order(self._seed, epoch, self._num_samples)
+
+    def __len__(self) -> int:
+        return math.ceil(self._num_samples / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return _slice(self._arrays, rows)
+
+
+class _EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, batches: OrderedBatches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self._batches.start_epoch(epoch + 1)
+
+
+def _fit_with_keras(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
+    train, validation = plan.data.train, plan.data.validation
+    batches = train.dataset
+    if batches is None:
+        batches = OrderedBatches(train, plan.batch_size, plan.seed)
+        callbacks = [_EpochOrder(batches), *callbacks]
+    validation_data = validation and (validation.dataset or validation.arrays)
+    model.fit(
+        batches,
+        epochs=plan.epochs,
+        initial_epoch=plan.first_epoch,
+        validation_data=validation_data,
+        validation_batch_size=None if validation and validation.dataset else plan.batch_size,
+        validation_freq=plan.validation_freq,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
+
+
+def _slice(arrays: Any, rows: Any) -> Any:
+    return keras.tree.map_structure(lambda array: array[rows], arrays)
+
+
+def _to_python(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else np.asarray(value).tolist()
+
+
+def _is_overridden(model: Any, name: str) -> bool:
+    method = getattr(type(model), name, None)
+    return method is not getattr(keras.Model, name) and not (
+        isinstance(model, keras.Sequential) and method is getattr(keras.Sequential, name)
+    )
+
+
+def _has_batch_hook(callback: Any) -> bool:
+    # Keras marks the empty methods of its base class; anything else is somebody's hook.
+    return any(
+        not getattr(getattr(callback, name), "_is_default", False)
+        for name in (*_BATCH_HOOKS, *_TEST_HOOKS)
+    )

@@ -1,0 +1,75 @@
+"""Exporting a trial's best checkpoint as a model, and scoring it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sweeps.checkpoints.store import open_best
+from sweeps.paths import TrialPaths
+from sweeps.spec.model import SweepSpec
+from sweeps.training.data import Split, load_data
+from sweeps.training.epoch_loop import build_state, compile_pass
+from sweeps.training.hyperparameters import AskingHyperParameters
+from sweeps.training.models import build_model, load_model, save_model
+from sweeps.training.randomness import seed_everything
+from sweeps.training.train import resolve_training
+from sweeps.training.user_code import load_target
+
+
+def export_model(
+    spec: SweepSpec, trial: TrialPaths, values: dict[str, Any], destination: Path
+) -> dict[str, Any]:
+    """Write a trial's best model to `destination`, load that file, and score it again.
+
+    Args:
+        spec: What the user asked for.
+        trial: The trial's folder.
+        values: The trial's parameter values.
+        destination: The ``.keras`` file to write.
+
+    Returns:
+        ``scores`` by split, ``inputs`` and ``outputs`` with names, shapes and types.
+    """
+    seed_everything(spec.seed)
+    data = load_data(load_target(spec.data))
+    # The user's code is imported so that custom layers registered there can be loaded.
+    load_target(spec.model)
+    checkpoint = open_best(trial)
+    _, batch_size = resolve_training(spec, values)
+    if checkpoint.name.endswith(".weights.h5"):
+        model = build_model(spec.model, AskingHyperParameters(_refuse_to_ask, values))
+        build_state(model, data.train, batch_size)
+        model.load_weights(checkpoint)
+        save_model(model, destination)
+    else:
+        destination.write_bytes(checkpoint.read_bytes())
+    model = load_model(destination)
+    splits = {"validation": data.validation, "test": data.test}
+    return {
+        "scores": {name: score_split(model, split, batch_size) for name, split in splits.items() if split},
+        "inputs": _describe(model.inputs),
+        "outputs": _describe(model.outputs),
+    }
+
+
+def score_split(model: Any, split: Split, batch_size: int) -> dict[str, float]:
+    """Compute loss and metrics on a split, the way validation did while training."""
+    if split.dataset is not None:
+        scores: dict[str, float] = model.evaluate(split.dataset, return_dict=True, verbose=0)
+        return scores
+    build_state(model, split, batch_size)
+    model.reset_metrics()
+    return compile_pass(model.test_step, split, batch_size)(None, model)
+
+
+def _describe(tensors: Any) -> list[dict[str, Any]]:
+    return [
+        {"name": tensor.name, "shape": list(tensor.shape), "dtype": tensor.dtype}
+        for tensor in tensors or []
+    ]
+
+
+def _refuse_to_ask(parameter: Any) -> Any:
+    message = f"the model's code declares {parameter.name!r} now, which the trial was built without"
+    raise RuntimeError(message)

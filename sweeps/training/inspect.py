@@ -1,0 +1,128 @@
+"""Finds what is wrong with data and model before anything is trained."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sweeps.checkpoints.template import find_template_problems
+from sweeps.menu import suggest_name
+from sweeps.spec.model import SweepSpec
+from sweeps.spec.parameters import Parameter, default_of
+from sweeps.training.data import Data, describe_split, digest_split, load_data
+from sweeps.training.epoch_loop import build_state, find_fit_reason, take_batch
+from sweeps.training.hyperparameters import AskingHyperParameters
+from sweeps.training.models import build_model
+from sweeps.training.randomness import seed_everything
+from sweeps.training.train import resolve_training
+from sweeps.training.user_code import load_target
+
+
+@dataclass
+class Inspection:
+    """What was found. Lists of plain values: it travels as JSON.
+
+    Attributes:
+        problems: (dotted key, message) of every mistake.
+        traceback: Where the user's code failed; empty where it did not.
+        metrics: Names a trained epoch logs.
+        declared: Parameters that the model's code declares.
+        num_weights: Number of weights of the model.
+        data: One line a split.
+        digests: SHA-256 of each split that is arrays.
+        loop_reason: Why trials train with `model.fit`; empty for the compiled loop.
+    """
+
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    traceback: str = ""
+    metrics: list[str] = field(default_factory=list)
+    declared: list[Parameter] = field(default_factory=list)
+    num_weights: int | None = None
+    data: list[str] = field(default_factory=list)
+    digests: dict[str, str | None] = field(default_factory=dict)
+    loop_reason: str = ""
+
+
+def inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
+    """Load the data, build one model and look at both, without training.
+
+    Args:
+        spec: What the user asked for.
+        values: Values of the space file's parameters to build with.
+    """
+    found = Inspection()
+    seed_everything(spec.seed)
+    data = _try(found, "data", lambda: load_data(load_target(spec.data)))
+    if data is not None:
+        found.data = [describe_split(name, split) for name, split in data.named().items()]
+        found.digests = {name: digest_split(split) for name, split in data.named().items()}
+
+    def ask(parameter: Parameter) -> Any:
+        found.declared.append(parameter)
+        return default_of(parameter)
+
+    hp = AskingHyperParameters(ask, values)
+    model = _try(found, "model", lambda: build_model(spec.model, hp))
+    if model is not None and data is not None:
+        _inspect_both(found, spec, model, data, hp.values)
+    return found
+
+
+def _inspect_both(
+    found: Inspection, spec: SweepSpec, model: Any, data: Data, values: dict[str, Any]
+) -> None:
+    sizes = _try(found, "training", lambda: resolve_training(spec, values))
+    if sizes is None:
+        return
+    found.loop_reason = (
+        "training.loop is fit" if spec.training.loop == "fit" else find_fit_reason(model, data)
+    )
+    for name, split in data.named().items():
+        _try(found, f"data ({name})", lambda split=split: _try_batch(model, split, sizes[1]))
+    if found.problems:
+        return
+    found.num_weights = model.count_params()
+    names = list(model.get_metrics_result())
+    found.metrics = [*names, *(f"val_{name}" for name in names if data.validation is not None)]
+    found.problems += _find_metric_problems(spec, found.metrics, data)
+
+
+def _try_batch(model: Any, split: Any, batch_size: int) -> bool:
+    """Compute loss and metrics on one batch, as validation does: shapes and types must fit."""
+    build_state(model, split, batch_size)
+    model.test_step(take_batch(split, batch_size))
+    model.reset_metrics()
+    return True
+
+
+def _find_metric_problems(
+    spec: SweepSpec, metrics: list[str], data: Data
+) -> Iterator[tuple[str, str]]:
+    metric = spec.objective.metric
+    if metric not in metrics:
+        hint = suggest_name(metric, metrics)
+        if metric.startswith("val_") and data.validation is None:
+            hint = " The data has no validation split."
+        yield (
+            "objective.metric",
+            f"got {metric!r}, which is not in the logs (have: {', '.join(metrics)}).{hint}",
+        )
+    for problem in find_template_problems(
+        spec.checkpoint.path,
+        save_weights_only=spec.checkpoint.save_weights_only,
+        save_best_only=spec.checkpoint.save_best_only,
+        metrics=metrics,
+    ):
+        yield "checkpoint.path", problem
+
+
+def _try(found: Inspection, key: str, do: Callable[[], Any]) -> Any:
+    try:
+        return do()
+    except Exception as error:  # noqa: BLE001 - the edge between our code and the user's
+        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        found.problems.append((key, message))
+        found.traceback = found.traceback or traceback.format_exc()
+        return None

@@ -1,0 +1,146 @@
+"""Saves what a trial continues from, after every epoch, and puts it back."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from sweeps.checkpoints.store import LatestState, LatestStore
+from sweeps.durable import write_bytes
+from sweeps.errors import CheckpointError
+
+# State of Keras' own callbacks, by name: never their __dict__, which holds derived values that
+# would be derived twice.
+_CALLBACK_FIELDS: dict[type[Any], tuple[str, ...]] = {
+    keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
+    keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
+}
+
+Row = dict[str, float]
+
+
+class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
+    """Commits weights, optimizer, callback state and history after every epoch.
+
+    It comes after the callbacks whose state it keeps, so that its `on_train_begin` puts their state
+    back after their own has reset it.
+
+    Args:
+        store: Where the states go.
+        history_file: Where the history is written for reading, one row per epoch.
+        callbacks: The callbacks whose state belongs to the trial.
+        resumed: The state from which this attempt continues; None where it starts anew.
+    """
+
+    def __init__(
+        self,
+        store: LatestStore,
+        history_file: Path,
+        callbacks: Sequence[Any],
+        resumed: LatestState | None,
+    ) -> None:
+        super().__init__()
+        self._store = store
+        self._history_file = history_file
+        self._callbacks = [callback for callback in callbacks if _find_fields(callback)]
+        self._resumed = resumed
+        self.history: list[Row] = list(resumed.state["history"]) if resumed else []
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Put back the state of the callbacks, and the history file up to it."""
+        for callback, state in zip(self._callbacks, self._get_callback_states(), strict=True):
+            for name, value in state.items():
+                setattr(callback, name, value)
+        if self.history:
+            write_bytes(self._history_file, "".join(_format_csv(self.history)).encode())
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Make the finished epoch durable: after this, no crash can lose it."""
+        self.history.append({"epoch": epoch + 1, **(logs or {})})
+        variables = list_variables(self.model)
+        state = {
+            "epoch": epoch + 1,
+            "stopped": bool(self.model.stop_training),
+            "variables": [describe_variable(variable) for variable in variables],
+            "callbacks": [_get_fields(callback) for callback in self._callbacks],
+            "history": self.history,
+        }
+        self._store.commit(epoch + 1, lambda path: _save_arrays(path, variables), state)
+        write_bytes(self._history_file, "".join(_format_csv(self.history)).encode())
+
+    def _get_callback_states(self) -> list[dict[str, Any]]:
+        saved = self._resumed.state["callbacks"] if self._resumed else []
+        return saved or [{} for _ in self._callbacks]
+
+
+def restore_model(model: Any, latest: LatestState) -> None:
+    """Give a built model the weights and the optimizer state of a saved epoch.
+
+    Raises:
+        CheckpointError: The model has other variables than the one that was saved.
+    """
+    variables = list_variables(model)
+    saved, now = latest.state["variables"], [describe_variable(variable) for variable in variables]
+    if saved != now:
+        changed = next((pair for pair in zip(saved, now, strict=False) if pair[0] != pair[1]), None)
+        what = f"{changed[0]} is now {changed[1]}" if changed else f"{len(saved)} are now {len(now)}"
+        raise CheckpointError(
+            f"{latest.arrays}: the model has other variables than when it was saved ({what}). "
+            "Undo the change in the model's code, or start a new sweep."
+        )
+    with np.load(latest.arrays, allow_pickle=False) as arrays:
+        for index, variable in enumerate(variables):
+            variable.assign(_as_type(arrays[f"{index:05d}"], variable.dtype))
+
+
+def list_variables(model: Any) -> list[Any]:
+    """List the variables that make up a trial's state, in an order that does not change."""
+    optimizer = model.optimizer.variables if model.optimizer else []
+    return [*model.variables, *optimizer]
+
+
+def describe_variable(variable: Any) -> str:
+    """Name a variable with its type and shape."""
+    return f"{variable.path.rpartition('/')[2]} {variable.dtype}{list(variable.shape)}"
+
+
+def _save_arrays(path: Path, variables: Sequence[Any]) -> None:
+    arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def _as_type(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
+    # NumPy stores types it does not know, such as bfloat16, as plain bytes.
+    return array.view(np.dtype(dtype)) if array.dtype.kind == "V" else array
+
+
+def _find_fields(callback: Any) -> tuple[str, ...]:
+    return next((fields for kind, fields in _CALLBACK_FIELDS.items() if isinstance(callback, kind)), ())
+
+
+def _get_fields(callback: Any) -> dict[str, Any]:
+    fields = {name: getattr(callback, name, None) for name in _find_fields(callback)}
+    return {name: _to_json(value) for name, value in fields.items()}
+
+
+def _to_json(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _format_csv(history: Sequence[Mapping[str, float]]) -> Iterator[str]:
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    lines: list[str] = []
+
+    class Lines:
+        def write(self, text: str) -> None:
+            lines.append(text)
+
+    writer = csv.DictWriter(Lines(), columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return iter(lines)

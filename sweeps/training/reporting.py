@@ -1,0 +1,89 @@
+"""Reports every epoch to the supervisor and does what it answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from sweeps.errors import OptionError
+from sweeps.training.channel import Channel
+
+
+class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells the objective's value after every epoch; stops where the answer says so.
+
+    It comes last: what it reports is durable already. It never raises to stop a trial, since other
+    callbacks' `on_train_end` would then be skipped.
+
+    Args:
+        channel: The other end.
+        metric: The objective's metric.
+        best: Gives the trial's best value so far.
+        validation_freq: How often epochs are validated; between them the metric may be missing.
+
+    Attributes:
+        state: How the trial ended by an answer: ``pruned`` or ``interrupted``, ``failed`` where it
+            diverged; empty where nothing ended it.
+        reason: Why it diverged.
+        epoch: Finished epochs.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        metric: str,
+        best: Callable[[], float | None],
+        *,
+        validation_freq: int = 1,
+    ) -> None:
+        super().__init__()
+        self._channel = channel
+        self._metric = metric
+        self._best = best
+        self._validation_freq = validation_freq
+        self.state = ""
+        self.reason = ""
+        self.epoch = 0
+
+    def catch_up(self, history: list[dict[str, float]]) -> None:
+        """Tell the epochs of earlier attempts again, in case the last one never arrived."""
+        for row in history:
+            self._tell(int(row["epoch"]), row)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Report the finished epoch."""
+        self._tell(epoch + 1, logs or {})
+        if self.state:
+            self.model.stop_training = True
+
+    def _tell(self, epoch: int, logs: dict[str, float]) -> None:
+        self.epoch = epoch
+        self.state = ""
+        value = logs.get(self._metric)
+        if value is None and epoch % self._validation_freq == 0:
+            raise OptionError(
+                f"metric {self._metric!r} is not in the logs (have: {', '.join(logs)}). "
+                "Set objective.metric to one of these."
+            )
+        if broken := _find_non_finite(logs, self._metric):
+            self.state, self.reason = "failed", _explain_divergence(broken, logs[broken], epoch)
+            return
+        action = self._channel.report(epoch, value, self._best())
+        self.state = {"continue": "", "prune": "pruned", "stop": "interrupted"}[action]
+
+
+def _find_non_finite(logs: dict[str, float], metric: str) -> str | None:
+    for name in ("loss", metric):
+        if name in logs and not math.isfinite(logs[name]):
+            return name
+    return None
+
+
+def _explain_divergence(name: str, value: float, epoch: int) -> str:
+    return (
+        f"{name} is {value} after epoch {epoch}: training diverged. "
+        "Lower the highest learning rate, or clip gradients."
+    )

@@ -1,0 +1,56 @@
+"""Importing what a space file names: ``file.py:attribute`` or ``package.module:attribute``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sweeps.errors import OptionError
+from sweeps.menu import suggest_name
+
+
+def load_target(target: str) -> Any:
+    """Import the module of a target and give its attribute.
+
+    A file's folder goes to the *end* of ``sys.path``, so that its siblings can be imported but
+    shadow nothing.
+
+    Args:
+        target: ``/folder/model.py:build`` or ``package.module:build``.
+
+    Raises:
+        OptionError: The module has no such attribute.
+        Exception: Whatever importing the module raises.
+    """
+    module_name, _, attribute = target.rpartition(":")
+    module = _load_file(Path(module_name)) if module_name.endswith(".py") else None
+    module = module or importlib.import_module(module_name)
+    if not hasattr(module, attribute):
+        names = [name for name in vars(module) if not name.startswith("_")]
+        raise OptionError(
+            f"{module_name} has no {attribute!r}; it has {', '.join(names)}."
+            + suggest_name(attribute, names)
+        )
+    return getattr(module, attribute)
+
+
+def _load_file(path: Path) -> ModuleType:
+    name = path.stem
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
+        return loaded
+    if loaded is not None:
+        name = f"_sweeps_space_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise OptionError(f"{path}: expected a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,265 @@
+"""A process that has imported Keras once and forks a fresh trial process whenever it is asked to.
+
+Importing TensorFlow takes seconds; a fork of a process that has done so is ready in 0.02 s. The
+server never runs an operation (a fork after one hangs) and never sees user code. It is our own and
+not multiprocessing's, which would import the caller's main module again in every child, pickle, and
+leave a resource tracker behind (`docs/decisions/0001-own-fork-server.md`).
+
+It ends when its driver does: the socket between them closes, and every child watches a socket of
+its own in the same way.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Mapping
+from typing import IO, Any
+
+from sweeps.errors import SweepsError
+
+# What the server imports before its first fork: all that every child needs.
+PRELOADED = ("keras", "keras_tuner", "sweeps.training.train", "sweeps.training.evaluate")
+_LONGEST_REQUEST = 1 << 16
+_ENVIRONMENT = {
+    # Threads that a library starts at import would not survive the fork.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "GRPC_VERBOSITY": "ERROR",
+}
+
+
+class ForkServerError(SweepsError):
+    """The server could not start, or died."""
+
+
+class ForkServer:
+    """The driver's side: starts the server, asks it for children and hears how they ended.
+
+    The constructor returns at once; the server imports Keras meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                env={**os.environ, **_ENVIRONMENT},
+                start_new_session=True,
+            )
+        self._lock = threading.Lock()
+        self._next_ticket = 0
+        self._waiting: dict[int, Child] = {}
+        self._failure = ""
+        self._ready = threading.Event()
+        threading.Thread(target=self._listen, name="fork-server-listener", daemon=True).start()
+
+    def start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
+        """Fork a child; waits until the server has imported what it needs.
+
+        Args:
+            request: What the child is to do; small plain values.
+
+        Returns:
+            Our end of the child's socket, and the child.
+
+        Raises:
+            ForkServerError: The server could not start or has died.
+        """
+        self._ready.wait()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs, self._lock:
+            if self._failure:
+                ours.close()
+                raise ForkServerError(self._failure)
+            self._next_ticket += 1
+            child = Child(self)
+            self._waiting[self._next_ticket] = child
+            packet = json.dumps({"ticket": self._next_ticket, **request}).encode()
+            socket.send_fds(self._socket, [packet], [theirs.fileno()])
+        return ours, child
+
+    def close(self) -> None:
+        """End the server and every child that is left, and wait until they are gone."""
+        self._socket.close() if self._failure else self._socket.shutdown(socket.SHUT_RDWR)
+        self._process.wait()
+        self._errors.close()
+
+    def _listen(self) -> None:
+        while packet := self._receive():
+            message = json.loads(packet)
+            if "failed" in message:
+                self._failure = message["failed"]
+            elif "ready" in message:
+                self._ready.set()
+            elif "pid" in message:
+                self._waiting[message["ticket"]].pid = message["pid"]
+            else:
+                child = self._waiting.pop(message["ticket"])
+                child.end(message["status"])
+        with self._lock:
+            self._failure = self._failure or self._explain_death()
+            left, self._waiting = list(self._waiting.values()), {}
+        self._ready.set()
+        for child in left:
+            child.end(None)
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(_LONGEST_REQUEST)
+        except OSError:
+            return b""
+
+    def _explain_death(self) -> str:
+        status = self._process.wait()
+        self._errors.seek(0)
+        tail = self._errors.read()[-2000:].decode(errors="replace").strip()
+        return f"the fork server ended with status {status}. Its last words:\n{tail}"
+
+
+class Child:
+    """A forked process, seen from the driver.
+
+    Args:
+        server: The server that forks it.
+
+    Attributes:
+        pid: Its process id; 0 until the server has forked it.
+        status: Its exit status, negative for the signal that killed it; None while it lives, and
+            where the server died and nobody knows.
+    """
+
+    def __init__(self, server: ForkServer) -> None:
+        self._server = server
+        self.pid = 0
+        self.status: int | None = None
+        self._ended = threading.Event()
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until the process has ended; False where it still lives after the time."""
+        return self._ended.wait(timeout_seconds)
+
+    def kill(self) -> None:
+        """Kill the process and every process it started in its group."""
+        if self.pid and not self._ended.is_set():
+            kill_group(self.pid)
+
+    def end(self, status: int | None) -> None:
+        """Take note that the process has ended; called by the server's listener."""
+        self.status = status
+        self._ended.set()
+
+
+def kill_group(pid: int) -> None:
+    """Kill a child and what it started; nothing happens where it is gone."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+class _Server:
+    """The server process itself. It has one thread, so that a fork copies a whole process."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._tickets: dict[int, int] = {}
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_writer.setblocking(False)
+
+    def serve(self) -> None:
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
+        selector = selectors.DefaultSelector()
+        selector.register(self._connection, selectors.EVENT_READ, self._take_request)
+        selector.register(self._wake_reader, selectors.EVENT_READ, self._reap)
+        self._send({"ready": True})
+        try:
+            while all(key.data() for key, _ in selector.select()):
+                pass
+        finally:
+            for pid in self._tickets:
+                kill_group(pid)
+
+    def _take_request(self) -> bool:
+        packet, descriptors, _, _ = socket.recv_fds(self._connection, _LONGEST_REQUEST, 1)
+        if not packet:
+            return False
+        request = json.loads(packet)
+        pid = os.fork()
+        if pid == 0:
+            self._become_child(request, descriptors[0])
+        os.close(descriptors[0])
+        self._tickets[pid] = request["ticket"]
+        self._send({"ticket": request["ticket"], "pid": pid})
+        return True
+
+    def _become_child(self, request: dict[str, Any], descriptor: int) -> None:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setpgid(0, 0)
+            for end in (self._connection, self._wake_reader, self._wake_writer):
+                end.close()
+            child = importlib.import_module("sweeps.worker.trial_process")
+            status = child.main(request, socket.socket(fileno=descriptor))
+        except BaseException:  # noqa: BLE001 - nothing may unwind into the server's frames
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _reap(self) -> bool:
+        self._wake_reader.recv(4096)
+        while self._tickets:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if (ticket := self._tickets.pop(pid, None)) is not None:
+                # What the trial left running in its group goes with it.
+                kill_group(pid)
+                self._send({"ticket": ticket, "status": os.waitstatus_to_exitcode(status)})
+        return True
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._connection.send(json.dumps(message).encode())
+
+
+def main(descriptor: int) -> None:
+    """Run the server on an inherited socket; called in the new process."""
+    connection = socket.socket(fileno=descriptor)
+    connection.set_inheritable(False)
+    try:
+        for module in PRELOADED:
+            importlib.import_module(module)
+    except BaseException:  # noqa: BLE001 - whatever it was, the driver must hear of it
+        connection.send(json.dumps({"failed": traceback.format_exc()[-8000:]}).encode())
+        return
+    gc.collect()
+    gc.freeze()
+    _Server(connection).serve()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,179 @@
+"""What a task does, in a forked child or, for a debugger, in the driver's own process.
+
+There are three: ``trial`` trains one trial, ``inspect`` looks at model and data before the first
+one, ``export`` writes and scores the leader's model. A task gets a folder and a number; everything
+else it asks for.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sweeps.durable import read_json
+from sweeps.paths import SweepPaths
+from sweeps.spec.model import SweepSpec, spec_from_json
+from sweeps.spec.parameters import Parameter, parameter_to_json
+from sweeps.training.channel import Action, TrialEnd
+from sweeps.worker.messages import Ask, Line, Message, best_to_json
+
+LOST_SUPERVISOR = 71
+
+
+def main(request: Mapping[str, Any], connection: socket.socket) -> int:
+    """Perform a task in a child and give the process's exit status.
+
+    Args:
+        request: What to do, as `perform_task` takes it, with the number of ``threads``.
+        connection: The other end is the supervisor's; where it closes, this process ends.
+    """
+    from sweeps.training.runtime import set_threads
+
+    _watch_supervisor(connection)
+    log = _find_log(request)
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    _redirect_output(log or Path(os.devnull))
+    set_threads(request["threads"])
+    line = Line(connection)
+    end = perform_task(request, lambda message: _ask(line, message))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _ask(line, {"kind": "end", **end})
+    return 0
+
+
+def perform_task(request: Mapping[str, Any], ask: Ask) -> Message:
+    """Do what was requested.
+
+    Args:
+        request: ``task`` with what it needs: ``folder``, ``number``, ``destination``.
+        ask: Sends a message to the supervisor and gives its answer.
+
+    Returns:
+        The result, as plain values. An exception of the user's code is a result too.
+    """
+    return _TASKS[request["task"]](request, ask)
+
+
+def _perform_trial(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.training.train import Attempt, train_trial
+
+    paths, number = SweepPaths(Path(request["folder"])), request["number"]
+    spec = _read_spec(paths)
+    begin = ask({"kind": "begin"})
+    attempt = Attempt(number, begin["attempt"], begin["values"], spec.seed)
+    try:
+        end = train_trial(spec, paths.trial(number), attempt, _AskingChannel(ask))
+    except SystemExit as error:
+        reason = f"the model's code called sys.exit({error.code!r}). Raise an exception instead."
+        end = TrialEnd("failed", cause="exit", reason=reason, traceback=traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - a trial's edge: it becomes a recorded failure
+        traceback.print_exc()
+        reason = f"{type(error).__name__}: {error}"
+        end = TrialEnd("failed", cause="error", reason=reason, traceback=traceback.format_exc())
+    return {**asdict(end), "best": best_to_json(end.best)}
+
+
+def _perform_inspection(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.training.inspect import inspect_sweep
+
+    del request
+    begin = ask({"kind": "begin"})
+    found = inspect_sweep(spec_from_json(begin["spec"]), begin["values"])
+    return {**asdict(found), "declared": [parameter_to_json(each) for each in found.declared]}
+
+
+def _perform_export(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.training.evaluate import export_model
+
+    del ask
+    paths = SweepPaths(Path(request["folder"]))
+    trial = paths.trial(request["number"])
+    try:
+        return export_model(
+            _read_spec(paths), trial, read_json(trial.params), Path(request["destination"])
+        )
+    except Exception as error:  # noqa: BLE001 - told to the driver, which raises it again
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+
+
+_TASKS: dict[str, Callable[[Mapping[str, Any], Ask], Message]] = {
+    "trial": _perform_trial,
+    "inspect": _perform_inspection,
+    "export": _perform_export,
+}
+
+
+class _AskingChannel:
+    """A trial's channel, as messages."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def suggest(self, parameter: Parameter) -> Any:
+        answer = self._ask({"kind": "suggest", "parameter": parameter_to_json(parameter)})
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["value"]
+
+    def record_values(self, values: Mapping[str, Any]) -> None:
+        self._ask({"kind": "values", "values": dict(values)})
+
+    def report(self, epoch: int, value: float | None, best: float | None) -> Action:
+        answer = self._ask({"kind": "report", "epoch": epoch, "value": value, "best": best})
+        action: Action = answer["action"]
+        return action
+
+
+def _read_spec(paths: SweepPaths) -> SweepSpec:
+    return spec_from_json(read_json(paths.spec)["spec"])
+
+
+def _find_log(request: Mapping[str, Any]) -> Path | None:
+    if "number" not in request:
+        return None
+    return SweepPaths(Path(request["folder"])).trial(request["number"]).log
+
+
+def _ask(line: Line, message: Message) -> Message:
+    try:
+        line.send(message)
+        answer = line.receive()
+    except OSError:
+        answer = None
+    if answer is None:
+        os._exit(LOST_SUPERVISOR)
+    return answer
+
+
+def _redirect_output(log: Path) -> None:
+    """Send what this process prints, in Python or in C, to its own log."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _watch_supervisor(connection: socket.socket) -> None:
+    """End this process as soon as the other end closes, even in the middle of an operation."""
+    poll = select.poll()
+    # POLLHUP is always reported; POLLRDHUP, where there is one, comes with a half-closed socket.
+    poll.register(connection.fileno(), getattr(select, "POLLRDHUP", 0))
+
+    def wait() -> None:
+        poll.poll()
+        os._exit(LOST_SUPERVISOR)
+
+    threading.Thread(target=wait, name="supervisor-watch", daemon=True).start()

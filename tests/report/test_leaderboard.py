@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sweeps.errors import NoLeaderError, OptionError
+from sweeps.report.leaderboard import (
+    render_best,
+    render_check,
+    render_outcome,
+    render_status,
+    render_trial,
+)
+from sweeps.report.screen import print_parts
+from sweeps.report.states import find_trial, rank_trials
+from sweeps.sweep import CheckReport
+from tests.report.samples import COMPLETE, FAILED, make_report, make_spec
+
+
+def _print(parts: list, capsys: pytest.CaptureFixture[str]) -> str:
+    print_parts(parts)
+    return "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+
+
+def test_render_outcome_tells_leader_bundle_and_failures(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The end of a run says everything that a person needs next."""
+    text = _print(render_outcome(make_report()), capsys)
+    assert text == (
+        "\n"
+        "best val_accuracy 0.9625 in trial 0000 at epoch 2\n"
+        "  optimizer       adam\n"
+        "  learning_rate   0.0012345\n"
+        "  test            loss 0.2500, accuracy 0.9375\n"
+        "  bundle          results/digits/bundle\n"
+        "  load            import sweeps; model = sweeps.load('results/digits')\n"
+        "  trials          3 of 8 finished: 1 complete, 1 pruned, 1 failed, 1 interrupted, "
+        "1 waiting\n"
+        "  failed          0002 nan: val_accuracy is NaN at epoch 1; lower learning_rate"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stopped", "words"),
+    [
+        ("interrupted", "stopped by Ctrl-C;"),
+        ("terminated", "stopped by SIGTERM;"),
+        ("timeout", "stopped by the sweep's time limit;"),
+        ("the disk is full", "stopped early: the disk is full;"),
+    ],
+)
+def test_render_outcome_stopped_early_gives_the_resume_command(
+    stopped: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sweep that ended early says why, and the exact command that continues it."""
+    text = _print(render_outcome(make_report(stopped=stopped)), capsys)
+    assert words in text
+    assert text.endswith("continue with: python -m sweeps resume results/digits")
+
+
+def test_render_outcome_resume_command_survives_a_space_in_the_folder(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The command can be copied into a shell."""
+    from pathlib import Path
+
+    report = make_report(Path("my results/digits"), stopped="interrupted")
+    text = _print(render_outcome(report), capsys)
+    assert text.endswith("python -m sweeps resume 'my results/digits'")
+
+
+def test_render_outcome_long_lines_stay_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line to be copied is never folded."""
+    from pathlib import Path
+
+    report = make_report(Path("/" + "x" * 300))
+    text = _print(render_outcome(report), capsys)
+    assert f"sweeps.load('/{'x' * 300}')" in text
+
+
+def test_render_outcome_many_failures_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """Five failures are told, the rest counted by cause."""
+    trials = tuple(replace(FAILED, number=number) for number in range(8))
+    text = _print(render_outcome(make_report(trials=trials, best=None)), capsys)
+    assert "no trial has completed" in text
+    assert text.count("val_accuracy is NaN") == 5
+    assert "… and 3 more: 3 nan" in text
+
+
+def test_render_status_lists_trials_best_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """`status` gives counts and a leaderboard."""
+    text = _print(render_status(make_report()), capsys)
+    assert text.splitlines()[:5] == [
+        "digits  maximize val_accuracy",
+        "3 of 8 finished: 1 complete, 1 pruned, 1 failed, 1 interrupted, 1 waiting",
+        "",
+        "trial   state         val_accuracy    epoch   time   parameters, or why it failed",
+        "0000    complete            0.9625   2 of 3   1:15   optimizer=adam learning_rate=0.001234",
+    ]
+    assert text.endswith("continue with: python -m sweeps resume results/digits")
+
+
+def test_render_status_cuts_rows_and_counts_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is cut off is counted, with the option that shows it."""
+    text = _print(render_status(make_report(), max_rows=2), capsys)
+    assert "… and 3 more: --all lists them" in text
+    assert "0002" not in text
+
+
+def test_render_status_running_sweep_is_not_told_to_continue(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A sweep that another process runs needs no resume."""
+    text = _print(render_status(make_report(is_running=True)), capsys)
+    assert "running now" in text
+    assert "resume" not in text
+
+
+def test_render_best_without_leader_raises() -> None:
+    """No trial has completed: an error."""
+    with pytest.raises(NoLeaderError):
+        render_best(make_report(best=None))
+
+
+def test_render_trial_marks_the_best_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    """`show` lists the epochs and marks the one of the checkpoint."""
+    text = _print(render_trial(make_report(), COMPLETE), capsys)
+    assert text.startswith("trial 0000  complete  the best of this sweep")
+    assert "0.9625 at epoch 2 of 3" in text
+    assert "    2         0.9625   best" in text
+
+
+def test_render_trial_failed_says_why_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Line breaks and escape sequences of a reason do not reach the terminal."""
+    text = _print(render_trial(make_report(), FAILED), capsys)
+    assert "nan: val_accuracy is NaN at epoch 1; lower learning_rate" in text
+    assert "\x1b" not in text
+
+
+def test_render_check_tells_what_was_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """`check` shows the sweep that would run."""
+    report = CheckReport(make_spec(), metrics=("loss", "val_accuracy"), num_weights=12345)
+    text = _print(render_check(report), capsys)
+    assert text.splitlines()[:4] == [
+        "no mistake found",
+        "  sweep    digits: maximize val_accuracy",
+        "  budget   8 trials of at most 20 epochs",
+        "  search   tpe proposes, asha prunes",
+    ]
+    assert "12,345 weights; logs loss, val_accuracy" in text
+
+
+def test_find_trial_unknown_number_says_which_there_are() -> None:
+    """An unknown number is a user's mistake."""
+    with pytest.raises(OptionError, match="got trial 9; expected one of its trials: 0 to 4"):
+        find_trial(make_report(), 9)
+
+
+def test_rank_trials_minimize_puts_the_smallest_first() -> None:
+    """The order follows the direction; a trial without a value comes last in its state."""
+    trials = tuple(
+        replace(COMPLETE, number=number, value=value)
+        for number, value in enumerate([0.3, None, 0.1, float("nan"), 0.2])
+    )
+    report = make_report(trials=trials, best=trials[2], spec=make_spec("minimize"))
+    assert [trial.number for trial in rank_trials(report)] == [2, 4, 0, 1, 3]
