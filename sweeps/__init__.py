@@ -11,8 +11,10 @@ from importlib import import_module
 TYPE_CHECKING = False  # `typing` itself is not imported: see drop_working_directory in __main__
 if TYPE_CHECKING:
     from sweeps.errors import SpecError, SweepsError
+    from sweeps.preflight import CheckReport, check
+    from sweeps.reading import SweepReport, read
     from sweeps.search.trials import TrialRecord
-    from sweeps.sweep import CheckReport, SweepReport, check, load, read, resume, run
+    from sweeps.sweep import load, resume, run
 
 __version__ = "0.1.0"
 
@@ -30,14 +32,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CheckReport": "sweeps.sweep",
+    "CheckReport": "sweeps.preflight",
     "SpecError": "sweeps.errors",
-    "SweepReport": "sweeps.sweep",
+    "SweepReport": "sweeps.reading",
     "SweepsError": "sweeps.errors",
     "TrialRecord": "sweeps.search.trials",
-    "check": "sweeps.sweep",
+    "check": "sweeps.preflight",
     "load": "sweeps.sweep",
-    "read": "sweeps.sweep",
+    "read": "sweeps.reading",
     "resume": "sweeps.sweep",
     "run": "sweeps.sweep",
 }

@@ -45,15 +45,48 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_atomic(path, lambda temporary: _write_all(temporary, content))
 
 
+def write_derived(path: Path, content: bytes) -> None:
+    """Write `content` to `path` in one step, without waiting for the disk.
+
+    For what is made again from durable files, such as a table for reading: a killed process leaves
+    the whole old or the whole new content, but a power loss may take the last minute of it away.
+    """
+    temporary = _temporary_name(path)
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically and durably. NaN is refused: it is not JSON."""
+    write_bytes(path, encode_json(value))
+
+
+def encode_json(value: Any) -> bytes:
+    """Give the bytes that `write_json` writes.
+
+    Raises:
+        ValueError: There is a NaN or an infinity in it.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, text.encode() + b"\n")
+    return text.encode() + b"\n"
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file written by `write_json`."""
     return json.loads(path.read_bytes())
+
+
+def make_dir(path: Path) -> None:
+    """Create a folder and its parents; when this returns, each new name is on disk."""
+    if path.is_dir():
+        return
+    make_dir(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_dir(path.parent)
 
 
 def commit_dir(path: Path, fill: Callable[[Path], None]) -> None:
@@ -64,12 +97,13 @@ def commit_dir(path: Path, fill: Callable[[Path], None]) -> None:
 
     Args:
         path: Final name of the folder.
-        fill: Gets the empty temporary folder and writes its files there.
+        fill: Gets the empty temporary folder and writes its files there; no need to sync them.
     """
     temporary = _temporary_name(path)
     older = path.with_name(_OLDER_MARK + path.name)
+    make_dir(path.parent)
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    temporary.mkdir()
     try:
         fill(temporary)
         sync_tree(temporary)
@@ -94,12 +128,16 @@ def restore_dir(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files and folders that a killed process left directly inside `folder`."""
+    """Delete what a killed process left directly inside `folder`.
+
+    That is its temporary files and folders, and an older folder whose replacement is complete. One
+    whose replacement is not stays, for `restore_dir`.
+    """
     for entry in folder.glob(f"{TEMPORARY_MARK}*"):
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
+        _remove(entry)
+    for entry in folder.glob(f"{_OLDER_MARK}*"):
+        if entry.with_name(entry.name.removeprefix(_OLDER_MARK)).exists():
+            _remove(entry)
 
 
 def digest_file(path: Path) -> str:
@@ -130,6 +168,13 @@ def sync_tree(folder: Path) -> None:
 
 def _temporary_name(path: Path) -> Path:
     return path.with_name(f"{TEMPORARY_MARK}{os.getpid()}-{path.name}")
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def _write_all(path: Path, content: bytes) -> None:

@@ -193,6 +193,8 @@ def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
         "metrics": found["metrics"],
         "data": found["data"],
         "data_digests": found["digests"],
+        # Part of every trial's identity: another count changes the last bits of the weights.
+        "threads": divide_cores(spec.limits.workers, spec.limits.trials).threads,
     }
 
 
@@ -233,14 +235,19 @@ def _conduct(
         remove_leftovers(paths.root)
         restore_dir(paths.bundle.root)
         with contextlib.closing(open_study(paths, spec, sweep_id=record["sweep_id"])) as study:
-            reason = _run_trials(paths, spec, engine, study, observer)
+            reason = _run_trials(paths, spec, engine, study, observer, record["threads"])
             if reason not in ("interrupted", "terminated"):
                 _export_leader(paths, spec, engine, study, observer, record)
     return replace(read(paths.root), stopped=reason)
 
 
 def _run_trials(
-    paths: SweepPaths, spec: SweepSpec, engine: Engine, study: Study, observer: Observer
+    paths: SweepPaths,
+    spec: SweepSpec,
+    engine: Engine,
+    study: Study,
+    observer: Observer,
+    threads: int,
 ) -> str:
     """Run trials until the target is reached; returns why it stopped earlier, or nothing."""
     trials = study.trials()
@@ -248,7 +255,7 @@ def _run_trials(
     interrupted = [trial for trial in trials if trial.state == "running"]
     waiting = sum(trial.state == "waiting" for trial in trials)
     num_left = max(0, spec.limits.trials - (len(trials) - waiting)) + len(interrupted)
-    share = divide_cores(spec.limits.workers, num_left)
+    share = Share(divide_cores(spec.limits.workers, num_left).workers, threads)
     limit = spec.limits.timeout
     stop = Stop(None if limit is None else time.monotonic() + limit)
     supervisor = Supervisor(
@@ -326,7 +333,7 @@ def _export_leader(
             "folder": str(paths.root),
             "number": number,
             "destination": str(destination),
-            "threads": divide_cores(spec.limits.workers, spec.limits.trials).threads,
+            "threads": record["threads"],
         }
         written = engine.run_task(request, lambda _: {})
         if isinstance(written, Death):

@@ -56,11 +56,16 @@ def _check_score(spec: SweepSpec, trial: TrialRecord, scores: Mapping[str, Any])
     name = spec.objective.metric.removeprefix("val_")
     is_validated = spec.objective.metric.startswith("val_")
     score = scores.get("validation", {}).get(name)
-    if not is_validated or score is None or trial.value is None:
+    if not is_validated:
         return  # A training metric was computed while the weights still changed.
+    if score is None or trial.value is None:
+        raise BundleError(
+            f"trial {trial.number:04d}: {spec.objective.metric!r} was recorded as {trial.value!r} "
+            f"but computed anew as {score!r}; without both the bundle cannot be proven."
+        )
     if not math.isclose(score, trial.value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
         raise BundleError(
-            f"trial {trial.number:04d}: the exported model scores {score!r} on the validation data, "
+            f"trial {trial.number:04d}: the exported model scores {score!r} on the validation data "
             f"but {trial.value!r} was recorded. Is the data the same on every load?"
         )
 

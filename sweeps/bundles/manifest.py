@@ -37,15 +37,19 @@ def read_manifest(bundle: BundlePaths) -> dict[str, Any]:
         raise BundleError(f"{bundle.root}: there is no manifest.json, so this is no bundle.")
     try:
         manifest: dict[str, Any] = read_json(bundle.manifest)
-        schema = manifest["schema"]
-    except (ValueError, KeyError, TypeError) as error:
+        _check_schema(bundle, manifest["schema"])
+        manifest["files"].items()
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise BundleError(f"{bundle.manifest}: not a manifest ({error}).") from error
+    return manifest
+
+
+def _check_schema(bundle: BundlePaths, schema: Any) -> None:
     if not isinstance(schema, int) or schema > SCHEMA:
         raise BundleError(
-            f"{bundle.manifest}: schema {schema!r} is newer than this version of keras-sweeps reads "
-            f"({SCHEMA}). Upgrade with: pip install -U keras-sweeps"
+            f"{bundle.manifest}: schema {schema!r} is newer than this version of keras-sweeps "
+            f"reads ({SCHEMA}). Upgrade with: pip install -U keras-sweeps"
         )
-    return manifest
 
 
 def verify_files(bundle: BundlePaths) -> dict[str, Any]:
@@ -58,10 +62,11 @@ def verify_files(bundle: BundlePaths) -> dict[str, Any]:
         BundleError: A file was changed, truncated, removed or added; the message names it.
     """
     manifest = read_manifest(bundle)
-    listed: dict[str, Any] = manifest.get("files", {})
+    listed: dict[str, Any] = manifest["files"]
+    _refuse_links(bundle)
     for name, recorded in listed.items():
         path = _resolve(bundle, name)
-        if not path.is_file() or path.is_symlink():
+        if not path.is_file():
             raise BundleError(f"{path}: the file is missing. Export the bundle again.")
         if _describe_file(path) != recorded:
             raise BundleError(
@@ -75,10 +80,19 @@ def verify_files(bundle: BundlePaths) -> dict[str, Any]:
     return manifest
 
 
+def _refuse_links(bundle: BundlePaths) -> None:
+    # A linked folder would hold files that the search below it never sees.
+    for path in bundle.root.rglob("*"):
+        if path.is_symlink():
+            raise BundleError(f"{path}: a symbolic link does not belong into a bundle. Remove it.")
+
+
 def _resolve(bundle: BundlePaths, name: str) -> Path:
     parts = Path(name).parts
     if Path(name).is_absolute() or ".." in parts or not parts:
-        raise BundleError(f"{bundle.manifest}: got the file name {name!r}, which leaves the bundle.")
+        raise BundleError(
+            f"{bundle.manifest}: got the file name {name!r}, which leaves the bundle."
+        )
     return bundle.root / name
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +14,8 @@ from typing import Any
 from sweeps.durable import (
     commit_dir,
     digest_file,
+    encode_json,
+    make_dir,
     read_json,
     remove_leftovers,
     write_atomic,
@@ -59,12 +63,24 @@ class BestStore:
         self._keep_older = keep_older
 
     def find_best(self) -> BestCheckpoint | None:
-        """Read the record of the best checkpoint; None where no epoch has been saved."""
-        if not self._trial.best.exists():
+        """Read the record of the best checkpoint; None where no epoch has been saved.
+
+        Raises:
+            CheckpointError: The record is damaged, or a newer version of this package wrote it.
+        """
+        path = self._trial.best
+        if not path.exists():
             return None
-        record = read_json(self._trial.best)
-        record.pop("schema")
-        return BestCheckpoint(**record)
+        try:
+            record = read_json(path)
+            _check_schema(path, record.pop("schema"))
+            best = BestCheckpoint(**record)
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            message = f"{path}: the record of the best checkpoint is damaged ({error})."
+            raise CheckpointError(
+                f"{message} Restore it from a copy, or try again anew."
+            ) from error
+        return best
 
     def write(self, name: str, save: Callable[[Path], None]) -> str:
         """Write a checkpoint file without making it the best one; returns its SHA-256."""
@@ -75,7 +91,7 @@ class BestStore:
             save(temporary)
             digest = digest_file(temporary)
 
-        self._trial.checkpoints.mkdir(parents=True, exist_ok=True)
+        make_dir(self._trial.checkpoints)
         write_atomic(self._trial.checkpoints / name, save_and_digest)
         return digest
 
@@ -85,13 +101,12 @@ class BestStore:
         self.remove_others(best.file)
 
     def remove_others(self, name: str) -> None:
-        """Delete what a killed attempt left behind, and older bests unless they are kept."""
+        """Delete what a killed attempt left behind, and all but `name` unless all are kept."""
         remove_leftovers(self._trial.checkpoints)
         if self._keep_older:
             return
-        for path in self._trial.checkpoints.iterdir():
-            if path.name not in (name, self._trial.best.name):
-                path.unlink()
+        for other in {*self.names()} - {name, self._trial.best.name}:
+            (self._trial.checkpoints / other).unlink()
 
     def names(self) -> list[str]:
         """List the names in use."""
@@ -110,8 +125,10 @@ def open_best(trial: TrialPaths) -> Path:
     if best is None:
         raise CheckpointError(f"{trial.root}: no checkpoint was saved.")
     path = trial.checkpoints / best.file
-    if not path.exists():
-        raise CheckpointError(f"{path}: the checkpoint is gone. Restore it, or export another trial.")
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: the checkpoint is gone. Restore it, or export another trial."
+        )
     if digest_file(path) != best.sha256:
         raise CheckpointError(
             f"{path}: the file is not the one that was saved (its SHA-256 differs from best.json). "
@@ -145,21 +162,30 @@ class LatestStore:
     def __init__(self, trial: TrialPaths) -> None:
         self._root = trial.latest
 
-    def commit(self, epoch: int, write_arrays: Callable[[Path], None], state: dict[str, Any]) -> None:
+    def commit(
+        self, epoch: int, write_arrays: Callable[[Path], None], state: dict[str, Any]
+    ) -> None:
         """Make the state after `epoch` durable, then drop all but it and the one before."""
 
         def fill(folder: Path) -> None:
             write_arrays(folder / _ARRAYS)
-            digest = digest_file(folder / _ARRAYS)
-            write_json(folder / _STATE, {"schema": SCHEMA, "arrays_sha256": digest, **state})
+            record = {**state, "schema": SCHEMA, "arrays_sha256": digest_file(folder / _ARRAYS)}
+            record["sha256"] = _digest_record(record)
+            (folder / _STATE).write_bytes(encode_json(record))
 
-        self._root.mkdir(parents=True, exist_ok=True)
         commit_dir(self._root / f"epoch-{epoch:06d}", fill)
-        for _, path in self._list_states()[:-2]:
-            shutil.rmtree(path)
+        self._remove_all_but_two(epoch)
+
+    def remove_leftovers(self) -> None:
+        """Delete what a killed attempt left behind."""
+        remove_leftovers(self._root)
 
     def find(self) -> LatestState | None:
-        """Find the newest complete state; one that is damaged falls back to the one before."""
+        """Find the newest complete state; one that is damaged falls back to the one before.
+
+        Raises:
+            CheckpointError: A newer version of this package wrote it.
+        """
         for epoch, path in reversed(self._list_states()):
             if state := _read_state(path):
                 return LatestState(epoch, path / _ARRAYS, state)
@@ -168,6 +194,14 @@ class LatestStore:
     def clear(self) -> None:
         """Delete all states: the trial is finished and will not continue."""
         shutil.rmtree(self._root, ignore_errors=True)
+
+    def _remove_all_but_two(self, newest: int) -> None:
+        # A state with a higher number is damaged: otherwise the trial had continued from it.
+        states = self._list_states()
+        kept = [epoch for epoch, _ in states if epoch <= newest][-2:]
+        for epoch, path in states:
+            if epoch not in kept:
+                shutil.rmtree(path)
 
     def _list_states(self) -> list[tuple[int, Path]]:
         return sorted(self._iter_states()) if self._root.exists() else []
@@ -181,7 +215,24 @@ class LatestStore:
 def _read_state(path: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = read_json(path / _STATE)
-        is_whole = digest_file(path / _ARRAYS) == state["arrays_sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+        is_whole = state.pop("sha256") == _digest_record(state)
+        is_whole = is_whole and state["arrays_sha256"] == digest_file(path / _ARRAYS)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return None
-    return state if is_whole else None
+    if not is_whole:
+        return None
+    _check_schema(path, state["schema"])
+    return state
+
+
+def _digest_record(record: dict[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_schema(path: Path, schema: Any) -> None:
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise CheckpointError(
+            f"{path}: schema {schema!r} is newer than this keras-sweeps reads ({SCHEMA}). "
+            "Upgrade with: pip install -U keras-sweeps"
+        )

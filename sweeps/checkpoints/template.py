@@ -17,6 +17,8 @@ COUNTERS = ("trial", "epoch", "attempt", "step")
 _INTEGER_FORMAT = re.compile(r"0?[0-9]{0,2}d?")
 _FLOAT_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[eEfFgG]?")
 _LONGEST_NAME = 200
+_LONGEST_INTEGER = 10
+_LONGEST_FLOAT = 41  # -3.4e38, the largest of Keras' floats, written out by :f
 
 
 def find_template_problems(
@@ -42,8 +44,14 @@ def find_template_problems(
     except ValueError as error:
         return [f"got {template!r}, which is not a valid template: {error}"]
     problems = list(_find_name_problems(template, save_weights_only=save_weights_only))
+    known = None if metrics is None else [*COUNTERS, *metrics]
     for name, format_spec in fields:
-        problems += _find_field_problems(name, format_spec, metrics)
+        problems += _find_field_problems(name, format_spec, known)
+    if not problems and (longest := _measure_longest_name(template)) > _LONGEST_NAME:
+        problems.append(
+            f"got {template!r}, which makes names of up to {longest} bytes; "
+            f"expected at most {_LONGEST_NAME}."
+        )
     if not save_best_only and not {"epoch", "step"} & {name for name, _ in fields}:
         problems.append(
             f"got {template!r}, which gives every epoch the same name; "
@@ -95,26 +103,23 @@ def _find_name_problems(template: str, *, save_weights_only: bool) -> Iterator[s
             f"got {template!r}; with save_weights_only: {str(save_weights_only).lower()} "
             f"the name must end in {suffix!r}."
         )
-    if re.search(r"[/\\\x00-\x1f\x7f]", template) or template.startswith("."):
+    if re.search(r"[/\\]", template) or not template.isprintable() or template.startswith("."):
         yield (
             f"got {template!r}; expected a plain file name. "
             "It lies in the trial's own folder, trials/NNNN/checkpoints, already."
         )
-    if len(template) > _LONGEST_NAME:
-        yield f"got {len(template)} characters; expected at most {_LONGEST_NAME}."
 
 
-def _find_field_problems(
-    name: str, format_spec: str, metrics: Iterable[str] | None
-) -> Iterator[str]:
-    if not name.isidentifier():
+def _find_field_problems(name: str, format_spec: str, known: list[str] | None) -> Iterator[str]:
+    # Keras allows metrics such as 'top-5'; dots and brackets would look into the value.
+    if not re.fullmatch(r"[^\W\d][^.\[\]{}]*", name):
         yield f"got the field {{{name}}}; expected a plain name such as {{epoch}} or {{val_loss}}."
         return
     if name in COUNTERS:
         expected, example = _INTEGER_FORMAT, "04d"
     else:
         expected, example = _FLOAT_FORMAT, ".4f"
-        if metrics is not None and name not in (known := [*COUNTERS, *metrics]):
+        if known is not None and name not in known:
             yield (
                 f"got the unknown field {{{name}}}; expected one of {', '.join(known)}."
                 + suggest_name(name, known)
@@ -124,3 +129,16 @@ def _find_field_problems(
             f"got the format {format_spec!r} for {{{name}}}; expected one such as "
             f"{{{name}:{example}}}."
         )
+
+
+def _measure_longest_name(template: str) -> int:
+    return sum(
+        len(literal.encode()) + (0 if name is None else _measure_field(name, format_spec or ""))
+        for literal, name, format_spec, _ in Formatter().parse(template)
+    )
+
+
+def _measure_field(name: str, format_spec: str) -> int:
+    width, _, precision = format_spec.rstrip("deEfFgG").partition(".")
+    longest = _LONGEST_INTEGER if name in COUNTERS else _LONGEST_FLOAT + int(precision or 6)
+    return max(int(width or 0), longest)

@@ -9,13 +9,13 @@ import typer
 
 
 class Command(Protocol):
-    """A command: a thin caller of the Python API in `sweeps.sweep`.
+    """A command: a thin caller of the Python API.
 
     Its parameters, annotated for Typer, are its arguments and options; every argument names its
     metavar. Its docstring is its help. It prints what a person or a script reads to standard
     output and remarks to standard error, returns the exit status, and lets a `SweepsError` through:
-    the caller prints it. It imports `sweeps.sweep` inside the function, so that ``--help`` stays
-    quick.
+    the caller prints it. It imports that API inside the function, so that ``--help`` stays quick,
+    and only the module it needs, so that reading a sweep stays quick too.
     """
 
     def __call__(self, *args: Any, **options: Any) -> int:

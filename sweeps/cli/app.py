@@ -32,16 +32,28 @@ def run_command_line(arguments: Sequence[str]) -> int:
     """
     debug = "--debug" in arguments
     try:
-        status = _app().main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
+        status = _invoke(list(arguments))
     except BrokenPipeError:  # `status | head`: the reader has what it wanted
-        _silence_stdout()
-        return 0
+        status = 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost edge
         if debug:
             traceback.print_exception(error)
-        return _tell_error(error, debug=debug)
-    return status or 0
+        status = _tell_error(error, debug=debug)
+    _flush_stdout()
+    return status
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Run the command without Typer's own way of telling errors."""
+    app = _app()
+    if not arguments:
+        _tell(app.get_help(app.make_context(PROGRAM, [], resilient_parsing=True)))
+        return 2
+    try:
+        with app.make_context(PROGRAM, arguments) as context:
+            return int(app.invoke(context) or 0)
+    except typer.Exit as done:
+        return done.exit_code
 
 
 class LazyCommands(typer.core.TyperGroup):
@@ -76,7 +88,6 @@ def _app() -> Any:
         cls=LazyCommands,
         add_completion=False,
         rich_markup_mode=None,
-        no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
@@ -143,11 +154,7 @@ def _tell_error(error: BaseException, *, debug: bool) -> int:
 def _tell_usage(error: Any) -> int:
     context = error.ctx
     path = context.command_path if context else PROGRAM
-    message = error.format_message()
-    if context and type(error).__name__ == "NoArgsIsHelpError":
-        _tell(context.get_help())
-    else:
-        _tell(f"{message}\nSee: {path} --help")
+    _tell(f"{error.format_message()}\nSee: {path} --help")
     return 2
 
 
@@ -155,6 +162,9 @@ def _tell(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _silence_stdout() -> None:
-    # Python flushes standard output once more at exit and would complain again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _flush_stdout() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,12 +8,12 @@ from sweeps.cli.folders import choose_folder
 
 def best(folder: Folder = None, as_json: AsJson = False) -> int:
     """Show the best trial, its scores, and how to load its model."""
-    from sweeps import sweep
+    from sweeps.reading import read
     from sweeps.report.leaderboard import render_best
     from sweeps.report.records import record_best, write_json
     from sweeps.report.screen import print_parts
 
-    report = sweep.read(choose_folder(folder))
+    report = read(choose_folder(folder))
     if as_json:
         write_json(record_best(report))
     else:

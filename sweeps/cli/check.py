@@ -22,12 +22,12 @@ def check(
     as_json: AsJson = False,
 ) -> int:
     """Find every mistake in SPACE before any training."""
-    from sweeps import sweep
+    from sweeps import preflight
     from sweeps.report.leaderboard import render_check
     from sweeps.report.records import record_check, write_json
     from sweeps.report.screen import print_parts
 
-    report = sweep.check(space, overrides=overrides or (), build=build)
+    report = preflight.check(space, overrides=overrides or (), build=build)
     if as_json:
         write_json(record_check(report))
     else:

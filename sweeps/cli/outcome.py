@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sweeps.reading import SweepReport
     from sweeps.report._base import View
-    from sweeps.sweep import SweepReport
 
 STOPPED_STATUS = {"interrupted": 130, "terminated": 75}
 
@@ -29,7 +30,8 @@ def tell_outcome(report: SweepReport) -> int:
     from sweeps.report.leaderboard import render_outcome
     from sweeps.report.screen import print_parts
 
-    print_parts(render_outcome(report))
+    with suppress(BrokenPipeError):  # the status still tells how the sweep ended
+        print_parts(render_outcome(report))
     if report.stopped in STOPPED_STATUS:
         return STOPPED_STATUS[report.stopped]
     return 0 if report.best and report.stopped in {"", "timeout"} else 1

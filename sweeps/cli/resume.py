@@ -26,9 +26,10 @@ def resume(
 ) -> int:
     """Continue the sweep in FOLDER as if nothing had happened."""
     from sweeps import sweep
+    from sweeps.reading import read
 
     chosen = choose_folder(folder)
-    with open_view(plain=plain, earlier=sweep.read(chosen)) as view:
+    with open_view(plain=plain, earlier=read(chosen)) as view:
         report = sweep.resume(
             chosen,
             overrides=overrides or (),

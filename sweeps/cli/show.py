@@ -27,14 +27,14 @@ def show(
     NUMBER is the trial's number, FOLDER the sweep's folder, such as results/NAME. Without FOLDER:
     the sweep in results/, the most recently changed one where there are several.
     """
-    from sweeps import sweep
+    from sweeps.reading import read
     from sweeps.report.leaderboard import render_trial
     from sweeps.report.records import record_trial_in_full, write_json
     from sweeps.report.screen import print_parts
     from sweeps.report.states import find_trial
 
     folder, number = split_arguments(trial)
-    report = sweep.read(choose_folder(folder))
+    report = read(choose_folder(folder))
     chosen = find_trial(report, number)
     if as_json:
         write_json(record_trial_in_full(report, chosen))

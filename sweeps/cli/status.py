@@ -18,12 +18,12 @@ def status(
     as_json: AsJson = False,
 ) -> int:
     """Show how far a sweep is, and its trials, best first."""
-    from sweeps import sweep
+    from sweeps.reading import read
     from sweeps.report.leaderboard import render_status
     from sweeps.report.records import record_status, write_json
     from sweeps.report.screen import print_parts
 
-    report = sweep.read(choose_folder(folder))
+    report = read(choose_folder(folder))
     if as_json:
         write_json(record_status(report))
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from sweeps.worker.events import Event
 
 if TYPE_CHECKING:
-    from sweeps.sweep import SweepReport
+    from sweeps.reading import SweepReport
 
 
 class View(Protocol):

@@ -17,6 +17,7 @@ from sweeps.report.states import (
     count_finished,
     count_states,
     find_best_so_far,
+    find_checkpoint,
     rank_trials,
     require_leader,
 )
@@ -34,8 +35,9 @@ from sweeps.report.text import (
 )
 
 if TYPE_CHECKING:
+    from sweeps.preflight import CheckReport
+    from sweeps.reading import SweepReport
     from sweeps.search.trials import TrialRecord
-    from sweeps.sweep import CheckReport, SweepReport
 
 MAX_FAILURES = 5  # failed trials told one by one at the end of a run
 
@@ -77,22 +79,24 @@ def render_best(report: SweepReport) -> list[RenderableType]:
         NoLeaderError: No trial has completed.
     """
     require_leader(report)
-    return [_describe_leader(report), *_align(_leader_pairs(report))]
+    pairs = _leader_pairs(report)
+    if not report.bundle:
+        pairs.append(("bundle", Text("none yet: the best model is exported when the sweep ends")))
+    return [_describe_leader(report), *_align(pairs)]
 
 
 def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType]:
     """Tell everything about one trial: parameters, files, why it ended, and its epochs."""
     leads = report.best is not None and report.best.number == trial.number
-    head = Text.assemble(
-        (f"trial {format_trial(trial.number)}", "bold"), "  ", _style_state(trial)
-    )
+    head = Text.assemble((f"trial {format_trial(trial.number)}", "bold"), "  ", _style_state(trial))
     head.append("  the best of this sweep" if leads else "", style="green")
     pairs = [(report.spec.objective.metric, Text(_describe_value(report, trial)))]
     if trial.cause or trial.reason:
         pairs.append(("why", Text(explain(trial.cause, trial.reason))))
     pairs += [("attempt", Text(str(trial.attempt))), ("time", Text(_describe_times(trial)))]
-    if trial.checkpoint:
-        pairs.append(("checkpoint", Text(clean(trial.checkpoint))))
+    checkpoint = find_checkpoint(report, trial)
+    if checkpoint:
+        pairs.append(("checkpoint", Text(clean(str(shorten_path(checkpoint))))))
     pairs += _param_pairs(trial)
     parts = [head, *_align(pairs)]
     return [*parts, Text(), _render_reports(report, trial)] if trial.reports else parts
@@ -157,7 +161,10 @@ def _leader_pairs(report: SweepReport) -> list[tuple[str, Text]]:
         scores = (f"{name} {format_value(score)}" for name, score in report.test_scores.items())
         pairs.append(("test", Text(", ".join(scores))))
     if report.bundle:
-        pairs += [("bundle", Text(str(shorten_path(report.bundle)))), ("load", Text(write_load_line(shorten_path(report.folder))))]
+        pairs += [
+            ("bundle", Text(str(shorten_path(report.bundle)))),
+            ("load", Text(write_load_line(shorten_path(report.folder)))),
+        ]
     return pairs
 
 

@@ -15,7 +15,7 @@ from sweeps.report.screen import open_screen
 from sweeps.worker.events import Event, Notice
 
 if TYPE_CHECKING:
-    from sweeps.sweep import SweepReport
+    from sweeps.reading import SweepReport
 
 REFRESH_PER_SECOND = 4  # drawing competes with training for the CPU
 

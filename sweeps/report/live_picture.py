@@ -37,7 +37,8 @@ def draw_picture(picture: Picture, *, width: int, height: int) -> list[Renderabl
     Running trials come first where lines are short; those that do not fit are counted.
     """
     if picture.sweep is None:
-        return [Text(clean(picture.notice) or "starting ...", style="dim")]
+        what = clean(picture.notice) or "starting"
+        return [Text(f"{what} ... {format_duration(picture.elapsed)}", style="dim")]
     header = _draw_header(picture, width)
     footer = _draw_footer(picture)
     lines = height - len(header) - len(footer) - 1  # the last one is the cursor's

@@ -8,11 +8,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from sweeps.report.progress import Picture, SweepProgress
-from sweeps.report.text import clean, count_of, describe_stopping, explain, format_duration, format_trial, format_value
+from sweeps.report.text import (
+    clean,
+    count_of,
+    describe_stopping,
+    explain,
+    format_duration,
+    format_trial,
+    format_value,
+)
 from sweeps.worker.events import Event, Notice, Stopping, SweepStarted, TrialEnded, TrialStarted
 
 if TYPE_CHECKING:
-    from sweeps.sweep import SweepReport
+    from sweeps.reading import SweepReport
 
 
 def open_plain_view(earlier: SweepReport | None = None) -> PlainView:
@@ -33,6 +41,7 @@ class PlainView:
         self._stream = stream
         self._lock = Lock()
         self._is_closed = False
+        self._attempts: dict[int, int] = {}
 
     def __enter__(self) -> PlainView:
         return self
@@ -48,9 +57,18 @@ class PlainView:
     def __call__(self, event: Event) -> None:
         """Print the event's line, if it has one."""
         with self._lock:  # lines in the order of their counters
-            line = describe_event(event, self._progress.take(event))
+            picture = self._progress.take(event)
+            if isinstance(event, TrialStarted) and self._is_known(event):
+                return
+            line = describe_event(event, picture)
             if line:
                 self._print(line)
+
+    def _is_known(self, event: TrialStarted) -> bool:
+        """Tell whether this start was told before: it is told again with more parameters."""
+        is_known = self._attempts.get(event.number) == event.attempt
+        self._attempts[event.number] = event.attempt
+        return is_known
 
     def _print(self, line: str) -> None:
         if self._is_closed:

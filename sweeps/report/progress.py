@@ -22,7 +22,7 @@ from sweeps.worker.events import (
 )
 
 if TYPE_CHECKING:
-    from sweeps.sweep import SweepReport
+    from sweeps.reading import SweepReport
 
 REMEMBERED = 50  # ended trials: more never fit on a screen
 
@@ -148,11 +148,9 @@ class SweepProgress:
     def _note(self, event: Event) -> None:
         match event:
             case SweepStarted():
-                self._sweep, self._began = event, self._clock()
+                self._sweep, self._began, self._notice = event, self._clock(), ""
             case TrialStarted():
-                self._running[event.number] = RunningTrial(
-                    event.number, event.attempt, self._clock(), event.params
-                )
+                self._note_start(event)
             case EpochReported():
                 self._note_epoch(event)
             case TrialEnded():
@@ -161,6 +159,15 @@ class SweepProgress:
                 self._stopping = event.reason
             case Notice():
                 self._notice = event.text
+
+    def _note_start(self, event: TrialStarted) -> None:
+        known = self._running.get(event.number)
+        if known is not None and known.attempt == event.attempt:  # told again with more parameters
+            self._running[event.number] = replace(known, params=event.params)
+        else:
+            self._running[event.number] = RunningTrial(
+                event.number, event.attempt, self._clock(), event.params
+            )
 
     def _note_epoch(self, event: EpochReported) -> None:
         trial = self._running.get(event.number)

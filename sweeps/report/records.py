@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.paths import SweepPaths
 from sweeps.report.leaderboard import write_load_line
-from sweeps.report.states import count_states, find_best_so_far, require_leader
+from sweeps.report.states import count_states, find_best_so_far, find_checkpoint, require_leader
 
 if TYPE_CHECKING:
+    from sweeps.preflight import CheckReport
+    from sweeps.reading import SweepReport
     from sweeps.search.trials import TrialRecord
-    from sweeps.sweep import CheckReport, SweepReport
 
 SCHEMA = 1
 
@@ -49,7 +50,7 @@ def record_best(report: SweepReport) -> dict[str, Any]:
         **_record_sweep(report),
         **record_trial(report, best),
         "test_scores": report.test_scores,
-        "load": write_load_line(report.folder.resolve()),
+        "load": write_load_line(report.folder.resolve()) if report.bundle else None,
     }
 
 
@@ -120,10 +121,8 @@ def _record_sweep(report: SweepReport) -> dict[str, Any]:
 
 
 def _locate_checkpoint(report: SweepReport, trial: TrialRecord) -> str | None:
-    if not trial.checkpoint:
-        return None
-    path = SweepPaths(report.folder).trial(trial.number).checkpoints / trial.checkpoint
-    return path.relative_to(report.folder).as_posix()
+    path = find_checkpoint(report, trial)
+    return path.relative_to(report.folder).as_posix() if path else None
 
 
 def _write_time(moment: datetime | None) -> str | None:

@@ -11,6 +11,14 @@ from rich.text import Text
 PIPE_WIDTH = 160
 
 
+class Screen(Console):
+    """A console that leaves it to the caller what a closed pipe means; Rich would exit."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what Rich caught."""
+        raise BrokenPipeError
+
+
 def open_screen() -> Console:
     """Open standard output for reports.
 
@@ -18,7 +26,7 @@ def open_screen() -> Console:
     printed as it is, never read as markup. Rich honours ``NO_COLOR`` and ``COLUMNS``.
     """
     width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(markup=False, highlight=False, emoji=False, width=width, soft_wrap=False)
+    return Screen(markup=False, highlight=False, emoji=False, width=width, soft_wrap=False)
 
 
 def print_parts(parts: Iterable[RenderableType]) -> None:

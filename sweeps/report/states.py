@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.checkpoints.better import is_better
 from sweeps.errors import NoLeaderError, OptionError
+from sweeps.paths import SweepPaths
 
 if TYPE_CHECKING:
+    from sweeps.reading import SweepReport
     from sweeps.search.trials import TrialRecord
-    from sweeps.sweep import SweepReport
 
 FINISHED = ("complete", "pruned", "failed")
 STATES = (*FINISHED, "running", "interrupted", "waiting")
@@ -29,9 +31,16 @@ def find_best_so_far(report: SweepReport, trial: TrialRecord) -> tuple[float | N
     return value, best_epoch
 
 
+def find_checkpoint(report: SweepReport, trial: TrialRecord) -> Path | None:
+    """Locate a trial's best checkpoint; None where it has none."""
+    if not trial.checkpoint:
+        return None
+    return SweepPaths(report.folder).trial(trial.number).checkpoints / trial.checkpoint
+
+
 def count_states(report: SweepReport) -> dict[str, int]:
     """Count trials by state; every state is there, also those without a trial."""
-    counts = Counter(trial.state for trial in report.trials)
+    counts: Counter[str] = Counter(trial.state for trial in report.trials)
     return {state: counts[state] for state in STATES}
 
 

@@ -14,7 +14,9 @@ STOPS = {
     "terminated": "stopped by SIGTERM",
     "timeout": "stopped by the sweep's time limit",
 }
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # ECMA-48 control sequences: colours, cursor moves
+ESCAPE = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]"
+)  # ECMA-48 control sequences: colours, cursor moves
 
 
 def format_value(value: float | None) -> str:

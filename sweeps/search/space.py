@@ -51,8 +51,10 @@ def encode(parameter: Parameter, value: Any) -> Any:
         return _find_choice(parameter, value)
     if _is_indexed(parameter):
         return _find_index(parameter, float(value))
-    number = _mirror(parameter, value)
-    return int(number) if parameter.type == "int" else float(number)
+    if parameter.type == "float" and parameter.step is not None:
+        # Steps in binary overshoot by a rounding error what Optuna computes in decimals.
+        return min(float(value), _last_step(parameter))
+    return _as_number(parameter, _mirror(parameter, value))
 
 
 def decode(parameter: Parameter, code: Any) -> Scalar:
@@ -62,6 +64,8 @@ def decode(parameter: Parameter, code: Any) -> Scalar:
     if _is_indexed(parameter):
         return _as_number(parameter, value_at(parameter, int(code)))
     low, high = parameter.bounds
+    if parameter.type == "float" and parameter.step is not None and low < high:
+        return _as_number(parameter, value_at(parameter, round((code - low) / parameter.step)))
     return _as_number(parameter, min(max(_mirror(parameter, code), low), high))
 
 

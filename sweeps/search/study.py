@@ -144,10 +144,13 @@ class Study:
             return value
 
     def record_values(self, number: int, values: Mapping[str, Scalar]) -> None:
-        """Note the values of all hyperparameters, fixed ones included, once the model is built."""
+        """Note the values of all hyperparameters, fixed ones included, once the model is built.
+
+        Proposed parameters that the model did not ask for stay on record beside them.
+        """
         with self._lock:
-            self._store.read_running(number)
-            self._store.set_attribute(number, VALUES, dict(values))
+            trial = self._store.read_running(number)
+            self._store.set_attribute(number, VALUES, {**read_params(trial), **values})
 
     def report(self, number: int, epoch: int, value: float) -> bool:
         """Note the objective's value after an epoch, and decide whether to prune the trial.

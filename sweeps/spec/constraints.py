@@ -58,6 +58,7 @@ def parse_constraint(text: str, *, parameters: Sequence[Parameter] | None = None
     check_kinds(tree, {known.name: kind_of_parameter(known) for known in parameters or ()})
     if not names:
         raise ValueError("the expression names no parameter, so it would decide nothing")
+    _check_constants(tree)
     return Constraint(text, tree, names)
 
 
@@ -99,9 +100,18 @@ def _check_names(names: frozenset[str], parameters: Sequence[Parameter]) -> None
     known = [parameter.name for parameter in parameters]
     for name in sorted(names):
         if name not in known:
-            listed = ", ".join(known[:20])
-            hint = suggest_name(name, known)
-            raise ValueError(f"there is no parameter {name!r}; expected one of {listed}.{hint}")
+            hint = suggest_name(name, known) or " Only parameters of the space file can be used."
+            raise ValueError(f"there is no parameter {name!r}.{hint}")
+
+
+def _check_constants(tree: ast.expr) -> None:
+    """Refuse arithmetic on numbers alone that can never be computed, such as ``9 ** 9 ** 9``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and not find_names(node):
+            try:
+                evaluate(node, {})
+            except ArithmeticError as error:
+                raise ValueError(f"{ast.unparse(node)!r} cannot be computed: {error}") from error
 
 
 def _distance(node: ast.expr, values: Mapping[str, Any]) -> float:

@@ -92,7 +92,8 @@ def _check_members(item: ast.expr, members: ast.expr, kinds: Mapping[str, Kind])
     for member in members.elts:
         value = member.operand if isinstance(member, ast.UnaryOp) else member
         if not isinstance(value, ast.Constant):
-            raise ValueError(f"{_show(member)} is no literal; a list after 'in' holds values only")
+            shown = _show(member)
+            raise ValueError(f"{shown} is no literal; a list after 'in' needs them")  # noqa: TRY004
         _check_comparable(item, member, kinds)
 
 

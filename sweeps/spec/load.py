@@ -23,6 +23,7 @@ from sweeps.spec.parameter_reading import read_parameter
 from sweeps.spec.parameters import Parameter
 from sweeps.spec.rooms import Rooms, read_choice
 from sweeps.spec.targets import resolve_target
+from sweeps.spec.units import show_value
 from sweeps.spec.validation import validate
 from sweeps.spec.yaml_source import read_yaml
 
@@ -71,7 +72,8 @@ def canonicalize(root: Node, problems: list[Problem]) -> Node:
         SpecError: The file is no mapping at all.
     """
     if not root.is_mapping or not root.value:
-        raise root.wrong("expected a mapping with model, data and objective")
+        given = f"got {show_value(root.to_python())}" if root.value else "the file is empty"
+        raise root.error(f"{given}; expected a mapping with model, data and objective")
     root = rename_sections(root, problems)
     parameters = root.value.get("parameters")
     if parameters is None:
@@ -145,7 +147,7 @@ def _read_constraint(node: Node, parameters: Sequence[Parameter]) -> str:
     if not isinstance(node.value, str):
         raise node.wrong("expected an expression such as 'units * layers <= 1024'")
     try:
-        return parse_constraint(node.value, parameters=parameters or None).text
+        return parse_constraint(node.value, parameters=parameters).text
     except ValueError as error:
         raise node.error(str(error)) from error
 

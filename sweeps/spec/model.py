@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from sweeps.errors import Problem, SpecError
 from sweeps.spec.parameters import Parameter, parameter_from_json, parameter_to_json
@@ -83,6 +83,12 @@ def _parse_flag(value: Any) -> bool:
 
 def _parse_float(value: Any) -> float:
     return float(parse_number(value))
+
+
+def _check_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
+    if not formats or len(set(formats)) < len(formats):
+        raise ValueError("expected at least one format, each of them once")
+    return formats
 
 
 def _json(**schema: Any) -> WithJsonSchema:
@@ -234,8 +240,8 @@ class Keep(_Section):
 class Export(_Section):
     """What the bundle of the leader contains."""
 
-    formats: tuple[Literal["keras"], ...] = Field(
-        ("keras",), min_length=1, description="Formats in which the leader is exported."
+    formats: Annotated[tuple[Literal["keras"], ...], AfterValidator(_check_formats)] = Field(
+        ("keras",), description="Formats in which the leader is exported."
     )
 
 

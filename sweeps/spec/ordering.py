@@ -36,14 +36,11 @@ def check_parents(parameters: Sequence[Parameter], section: Node) -> None:
     """
     problems: list[Problem] = []
     for parameter in parameters:
-        known = [name for name in section.value if name != parameter.name]
-        problems += [
-            _node_of(parameter, section).problem(
-                f"there is no parameter {parent!r}.{suggest_name(parent, known)}"
-            )
-            for parent in dict.fromkeys(condition.parent for condition in parameter.when)
-            if parent not in section.value
-        ]
+        for parent in dict.fromkeys(condition.parent for condition in parameter.when):
+            if parent not in section.value:
+                known = [name for name in section.value if name != parameter.name]
+                message = f"there is no parameter {parent!r}.{suggest_name(parent, known)}"
+                problems.append(_node_of(parameter, section).problem(message))
     raise_problems(problems)
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from sweeps.errors import Problem
 from sweeps.spec.conditions import Condition, Scalar, is_number, is_same
 from sweeps.spec.nodes import Node, collecting, raise_problems
+from sweeps.spec.overrides import WHERE
 from sweeps.spec.parameter_forms import is_old_bool, refuse_old_bool
 from sweeps.spec.parameters import (
     Parameter,
@@ -148,6 +149,8 @@ def _check_bounds(parameter: Parameter, node: Node) -> None:
     low, high = parameter.bounds
     fields = node.value
     if low > high:
+        if fields["high"].where == WHERE:
+            raise fields["high"].error(f"got {high!r}, below low {low!r}; expected low <= high")
         raise fields["low"].error(f"got {low!r}, above high {high!r}; expected low <= high")
     if parameter.scale != "linear" and low <= 0:
         raise fields["low"].error(f"got {low!r}; the {parameter.scale} scale needs low above 0")
@@ -227,8 +230,8 @@ def _unify_types(given: Node) -> tuple[Scalar, ...]:
         return tuple(None if value is None else float(value) for value in values)
     if len(present) > 1:
         names = {str: "text", int: "number", float: "number", bool: "true/false"}
-        kinds = " and ".join(sorted({names[kind] for kind in present}))
-        raise given.wrong(f"expected values of one type, not {kinds} together; quote the texts")
+        kinds = ", ".join(sorted({names[kind] for kind in present}))
+        raise given.wrong(f"expected values of one type, not of several ({kinds}); quote the texts")
     return tuple(values)
 
 

@@ -63,7 +63,8 @@ def resolve_target(text: str, folder: Path) -> str:
         return text
     path = (folder / target.file.expanduser()).resolve()
     if not path.is_file():
-        raise ValueError(f"there is no file {str(path)!r}.{_suggest_file(path)}")
+        where = "" if target.file.is_absolute() else " in the folder of the space file"
+        raise ValueError(f"there is no file {target.source!r}{where}.{_suggest_file(path)}")
     return str(Target(str(path), target.attribute))
 
 

@@ -66,7 +66,7 @@ def _expected(detail: dict[str, Any]) -> str:
     if kind == "literal_error":
         names = str(context["expected"])
         hint = suggest_name(str(detail["input"]), names.replace("'", "").split(" or "))
-        return f"expected {names}.{hint}"
+        return f"expected {names}" + (f".{hint}" if hint else "")
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "expected a mapping of keys to values"
     if kind in ("tuple_type", "list_type"):

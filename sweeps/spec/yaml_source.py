@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from sweeps.errors import Problem, SpecError
 from sweeps.spec.nodes import Node, resolve_scalar
 
-MAX_FILE_BYTES = 256 * 1024
+MAX_FILE_BYTES = 100 * 1024
 MAX_LINE_CHARACTERS = 10_000
-MAX_VALUES = 5_000
+MAX_VALUES = 2_000
 MAX_DEPTH = 20
+
+_BRACKETS = re.compile(r"[\[\]{}]")
 
 
 def read_yaml(path: Path, problems: list[Problem]) -> Node:
@@ -38,16 +41,33 @@ def parse_yaml(text: str, *, name: str, problems: list[Problem]) -> Node:
     Raises:
         SpecError: The text is no single YAML document, or beyond the bounds of this module.
     """
-    for number, line in enumerate(text.splitlines(), start=1):
-        if len(line) > MAX_LINE_CHARACTERS:
-            message = f"the line has {len(line)} characters; expected {MAX_LINE_CHARACTERS} or less"
-            raise SpecError([Problem(f"{name}:{number}", "", message)])
+    _check_lines(text, name)
     try:
         return _Composer(name, problems).compose(_iterate_events(text))
     except MarkedYAMLError as error:
         raise SpecError([Problem(_locate(name, error), "", _explain(error))]) from error
-    except (YAMLError, ValueError) as error:
-        raise SpecError([Problem(name, "", f"this is no YAML: {_first_line(error)}")]) from error
+    except YAMLError as error:
+        number = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        message = f"this is no YAML: {_first_line(error)}"
+        raise SpecError([Problem(f"{name}:{number}", "", message)]) from error
+
+
+def _check_lines(text: str, name: str) -> None:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if message := _find_excess(line):
+            raise SpecError([Problem(f"{name}:{number}", "", message)])
+
+
+def _find_excess(line: str) -> str:
+    """Say what is too much in a line, before the parser spends quadratic time on it."""
+    if len(line) > MAX_LINE_CHARACTERS:
+        return f"the line has more than {MAX_LINE_CHARACTERS} characters"
+    depth = 0
+    for bracket in _BRACKETS.findall(line):
+        depth += 1 if bracket in "[{" else -1
+        if depth > 5 * MAX_DEPTH:
+            return f"nested deeper than {MAX_DEPTH} levels"
+    return ""
 
 
 def _read_text(path: Path) -> str:
@@ -61,6 +81,7 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise _refuse(path, f"the file cannot be read: {error.strerror}") from error
     if len(content) > MAX_FILE_BYTES:
+        _check_lines(content.decode(errors="replace"), str(path))
         limit = f"{MAX_FILE_BYTES // 1024} KiB"
         raise _refuse(path, f"the file is larger than {limit}; a space file needs a few KiB")
     return _decode(path, content)

@@ -47,10 +47,16 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self._save_best_only = save_best_only
         self.best: BestCheckpoint | None = store.find_best()
 
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Delete what an earlier attempt wrote and was killed before it was recorded."""
+        self._store.remove_others(self.best.file if self.best else "")
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save the model of the finished epoch where it is worth it."""
         logs = logs or {}
         value = logs.get(self._metric)
+        if self.best and (self.best.epoch, self.best.value) == (epoch + 1, value):
+            return  # Trained again after a kill: its file and its digest are recorded already.
         wins = value is not None and is_better(
             value, self.best.value if self.best else None, self._direction
         )
@@ -65,6 +71,6 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
     def _format_name(self, epoch: int, logs: Mapping[str, float]) -> str:
         step = int(self.model.optimizer.iterations) if self.model.optimizer else 0
         values = {**logs, **self._counters, "epoch": epoch, "step": step}
-        # With every epoch kept, an epoch trained again after a kill takes its old name again.
-        taken = [self.best.file] if self.best and self._save_best_only else []
+        # An epoch trained again after a kill takes its old name again; the recorded file's, never.
+        taken = [self.best.file] if self.best else []
         return format_name(self._template, values, taken)

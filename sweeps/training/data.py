@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from sweeps.errors import OptionError
 
@@ -28,7 +29,7 @@ class Split:
         x: Inputs: an array, or a list, tuple or dict of arrays, samples first. None for a dataset.
         y: Targets, likewise.
         sample_weight: Weights of the samples, shape ``(samples,)``; None means all equal.
-        dataset: A ``tf.data.Dataset``, ``PyDataset`` or generator; None for arrays.
+        dataset: A ``tf.data.Dataset`` or ``keras.utils.PyDataset``; None for arrays.
     """
 
     x: Any = None
@@ -39,7 +40,9 @@ class Split:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """``(x, y)`` or ``(x, y, sample_weight)``: what Keras calls a batch, with all samples."""
-        return (self.x, self.y) if self.sample_weight is None else (self.x, self.y, self.sample_weight)
+        return (
+            (self.x, self.y) if self.sample_weight is None else (self.x, self.y, self.sample_weight)
+        )
 
     @property
     def num_samples(self) -> int | None:
@@ -75,25 +78,31 @@ def load_data(load: Callable[[], Any]) -> Data:
     """
     loaded = load() if callable(load) else load
     splits = _name_splits(loaded)
-    return Data(**{name: _make_split(name, value) for name, value in splits.items() if value is not None})
+    return Data(
+        **{name: _make_split(name, value) for name, value in splits.items() if value is not None}
+    )
 
 
 def describe_split(name: str, split: Split) -> str:
     """Say in one line what a split is."""
     if split.dataset is not None:
         return f"{name}: {type(split.dataset).__name__}"
-    parts = [f"{part} {_describe_arrays(value)}" for part, value in (("x", split.x), ("y", split.y))]
+    parts = [
+        f"{part} {_describe_arrays(value)}" for part, value in (("x", split.x), ("y", split.y))
+    ]
     return f"{name}: {split.num_samples:,} samples, {', '.join(parts)}"
 
 
 def digest_split(split: Split) -> str | None:
-    """Compute a SHA-256 over shapes, types and bytes; None for a dataset, which cannot be read twice."""
+    """Compute a SHA-256 over names, shapes, types and bytes; None for a dataset: it streams."""
     if split.dataset is not None:
         return None
     sha = hashlib.sha256()
-    for array in keras.tree.flatten(split.arrays):
-        sha.update(f"{array.shape}{array.dtype}".encode())
-        sha.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    for path, array in keras.tree.flatten_with_path(split.arrays):
+        sha.update(f"{path}{array.shape}{array.dtype}".encode())
+        # As bytes, since texts, dates and bfloat16 offer no buffer of their own type.
+        content: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        sha.update(content)
     return sha.hexdigest()
 
 
@@ -101,43 +110,82 @@ def _name_splits(loaded: Any) -> Mapping[str, Any]:
     if isinstance(loaded, Mapping):
         if unknown := [name for name in loaded if name not in SPLITS]:
             raise OptionError(f"the data has the unknown split {unknown[0]!r}; {_EXPECTED}.")
-        if "train" not in loaded:
-            raise OptionError(f"the data has no split 'train'; {_EXPECTED}.")
-        return loaded
+        return _check_train(loaded)
     if isinstance(loaded, tuple | list) and len(loaded) in (2, 3):
-        return dict(zip(SPLITS, loaded, strict=False))
+        return _check_train(dict(zip(SPLITS, loaded, strict=False)))
     raise OptionError(f"the data is a {type(loaded).__name__}; {_EXPECTED}.")
+
+
+def _check_train(splits: Mapping[str, Any]) -> Mapping[str, Any]:
+    if splits.get("train") is None:
+        raise OptionError(f"the data has no split 'train'; {_EXPECTED}.")
+    return splits
 
 
 def _make_split(name: str, value: Any) -> Split:
     if not isinstance(value, tuple | list):
-        if isinstance(value, np.ndarray) or not hasattr(value, "__iter__"):
-            raise OptionError(f"the split {name!r} is a {type(value).__name__}; {_EXPECTED}.")
-        return Split(dataset=value)
+        return _make_dataset(name, value)
     if len(value) not in (2, 3):
         raise OptionError(
             f"the split {name!r} has {len(value)} parts; expected (x, y) or (x, y, sample_weight)."
         )
-    x, y, *weight = (keras.tree.map_structure(_to_array, part) for part in value)
-    split = Split(x=x, y=y, sample_weight=weight[0] if weight else None)
+    x, y, weight = (_to_arrays(name, part) for part in (*value, None)[:3])
+    split = Split(x=x, y=y, sample_weight=weight)
     _check_lengths(name, split)
     return split
 
 
-def _to_array(value: Any) -> np.ndarray[Any, Any]:
-    """Give an array as Keras' own adapter feeds it: floats in ``floatx``, anything else unchanged."""
-    array = np.asarray(value)
+def _make_dataset(name: str, value: Any) -> Split:
+    if hasattr(value, "__next__"):
+        raise OptionError(
+            f"the split {name!r} is a {type(value).__name__}, which can be read only once; "
+            "make it a keras.utils.PyDataset, or a tf.data.Dataset with from_generator."
+        )
+    if isinstance(value, tf.data.Dataset):
+        is_infinite = int(value.cardinality()) == tf.data.INFINITE_CARDINALITY
+    elif isinstance(value, keras.utils.PyDataset):
+        is_infinite = value.num_batches is None
+    else:
+        raise OptionError(f"the split {name!r} is a {type(value).__name__}; {_EXPECTED}.")
+    if is_infinite:
+        raise OptionError(
+            f"the split {name!r} never ends, so neither would an epoch; "
+            "leave out repeat(), or end it with take(n)."
+        )
+    return Split(dataset=value)
+
+
+def _to_arrays(name: str, part: Any) -> Any:
+    if part is None:
+        return None
+    return keras.tree.map_structure(lambda value: _to_array(name, value), part)
+
+
+def _to_array(name: str, value: Any) -> np.ndarray[Any, Any]:
+    """Give an array as Keras' own adapter feeds it: floats in ``floatx``, all else unchanged."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise OptionError(f"the split {name!r} holds no arrays: {error}") from error
     if array.dtype == object:
-        raise OptionError("the data holds Python objects; expected arrays of numbers or strings.")
+        raise OptionError(
+            f"the split {name!r} holds Python objects; expected arrays of numbers or strings."
+        )
     if np.issubdtype(array.dtype, np.floating):
         return array.astype(keras.config.floatx(), copy=False)
     return array
 
 
 def _check_lengths(name: str, split: Split) -> None:
+    for part, value in (("x", split.x), ("y", split.y)):
+        if value is None or not keras.tree.flatten(value):
+            raise OptionError(f"the split {name!r} has no arrays in its {part}; {_EXPECTED}.")
     arrays = keras.tree.flatten(split.arrays)
     if scalars := [array for array in arrays if array.ndim == 0]:
-        raise OptionError(f"the split {name!r} holds the single value {scalars[0]!r}; expected arrays.")
+        raise OptionError(
+            f"the split {name!r} holds the single value {scalars[0].item()!r}; expected arrays, "
+            "such as np.asarray makes of a list."
+        )
     lengths = sorted({len(array) for array in arrays})
     if len(lengths) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)

@@ -9,7 +9,7 @@ own ``train_step`` for all batches inside one graph. Weights and logs are bit-id
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,15 @@ from sweeps.training.randomness import draw_order
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 _TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
-_OWN_METHODS = ("fit", "evaluate", "train_step", "test_step", "make_train_function", "compute_metrics")
+_OWN_METHODS = (
+    "fit",
+    "evaluate",
+    "train_step",
+    "test_step",
+    "make_train_function",
+    "make_test_function",
+    "compute_metrics",
+)
 
 
 @dataclass(frozen=True)
@@ -52,23 +60,27 @@ class FitPlan:
 
 def find_fit_reason(model: Any, data: Data, callbacks: Sequence[Any] = ()) -> str:
     """Say why a model cannot train in the compiled loop; empty where it can."""
-    if data.train.dataset is not None:
-        return "the training data is a dataset, not arrays"
-    if data.validation is not None and data.validation.dataset is not None:
-        return "the validation data is a dataset, not arrays"
-    if model.run_eagerly:
-        return "the model runs eagerly"
-    if model.jit_compile:
-        return "the model asks for jit_compile"
-    if tf.distribute.has_strategy():
-        return "a distribution strategy is active"
-    overridden = [name for name in _OWN_METHODS if _is_overridden(model, name)]
-    if overridden:
-        return f"the model has its own {overridden[0]}"
-    hooked = [callback for callback in callbacks if _has_batch_hook(callback)]
-    if hooked:
-        return f"the callback {type(hooked[0]).__name__} wants to see every batch"
-    return ""
+    return next(
+        (reason for is_so, reason in _list_fit_reasons(model, data, callbacks) if is_so), ""
+    )
+
+
+def _list_fit_reasons(
+    model: Any, data: Data, callbacks: Sequence[Any]
+) -> Iterator[tuple[bool, str]]:
+    yield data.train.dataset is not None, "the training data is a dataset, not arrays"
+    yield (
+        data.validation is not None and data.validation.dataset is not None,
+        "the validation data is a dataset, not arrays",
+    )
+    yield model.run_eagerly, "the model runs eagerly"
+    yield model.jit_compile, "the model asks for jit_compile"
+    yield tf.distribute.has_strategy(), "a distribution strategy is active"
+    for name in _OWN_METHODS:
+        yield _is_overridden(model, name), f"the model has its own {name}"
+    for callback in callbacks:
+        name = type(callback).__name__
+        yield _has_batch_hook(callback), f"the callback {name} wants to see every batch"
 
 
 def build_state(model: Any, split: Split, batch_size: int) -> None:
@@ -118,9 +130,13 @@ def _fit_compiled(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
     for epoch in range(plan.first_epoch, plan.epochs):
         model.reset_metrics()
         hooks.on_epoch_begin(epoch)
-        logs = train_epoch(draw_order(plan.seed, epoch + 1, plan.data.train.num_samples or 0), model)
+        logs = train_epoch(
+            draw_order(plan.seed, epoch + 1, plan.data.train.num_samples or 0), model
+        )
         if evaluate and plan.is_validated(epoch + 1):
-            logs |= {f"val_{name}": value for name, value in _validate(model, evaluate, hooks).items()}
+            logs |= {
+                f"val_{name}": value for name, value in _validate(model, evaluate, hooks).items()
+            }
         hooks.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
@@ -206,7 +222,8 @@ class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        return _slice(self._arrays, rows)
+        batch: tuple[Any, ...] = _slice(self._arrays, rows)
+        return batch
 
 
 class _EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]
@@ -224,13 +241,14 @@ def _fit_with_keras(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
     if batches is None:
         batches = OrderedBatches(train, plan.batch_size, plan.seed)
         callbacks = [_EpochOrder(batches), *callbacks]
-    validation_data = validation and (validation.dataset or validation.arrays)
+    is_dataset = validation is not None and validation.dataset is not None
+    validation_data = validation and (validation.dataset if is_dataset else validation.arrays)
     model.fit(
         batches,
         epochs=plan.epochs,
         initial_epoch=plan.first_epoch,
         validation_data=validation_data,
-        validation_batch_size=None if validation and validation.dataset else plan.batch_size,
+        validation_batch_size=None if is_dataset else plan.batch_size,
         validation_freq=plan.validation_freq,
         callbacks=callbacks,
         shuffle=False,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from sweeps.checkpoints.store import open_best
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import SweepSpec
-from sweeps.training.data import Split, load_data
-from sweeps.training.epoch_loop import build_state, compile_pass
+from sweeps.training.data import Data, Split, load_data
+from sweeps.training.epoch_loop import build_state, compile_pass, find_fit_reason
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, load_model, save_model
 from sweeps.training.randomness import seed_everything
@@ -43,11 +44,13 @@ def export_model(
         model.load_weights(checkpoint)
         save_model(model, destination)
     else:
-        destination.write_bytes(checkpoint.read_bytes())
+        shutil.copyfile(checkpoint, destination)
     model = load_model(destination)
     splits = {"validation": data.validation, "test": data.test}
     return {
-        "scores": {name: score_split(model, split, batch_size) for name, split in splits.items() if split},
+        "scores": {
+            name: score_split(model, split, batch_size) for name, split in splits.items() if split
+        },
         "inputs": _describe(model.inputs),
         "outputs": _describe(model.outputs),
     }
@@ -55,12 +58,21 @@ def export_model(
 
 def score_split(model: Any, split: Split, batch_size: int) -> dict[str, float]:
     """Compute loss and metrics on a split, the way validation did while training."""
-    if split.dataset is not None:
-        scores: dict[str, float] = model.evaluate(split.dataset, return_dict=True, verbose=0)
-        return scores
+    if find_fit_reason(model, Data(split)):
+        return _evaluate_with_keras(model, split, batch_size)
     build_state(model, split, batch_size)
     model.reset_metrics()
     return compile_pass(model.test_step, split, batch_size)(None, model)
+
+
+def _evaluate_with_keras(model: Any, split: Split, batch_size: int) -> dict[str, float]:
+    arrays = (split.dataset,) if split.dataset is not None else split.arrays
+    size = None if split.dataset is not None else batch_size
+    x, y, sample_weight = (*arrays, None, None)[:3]
+    scores: dict[str, float] = model.evaluate(
+        x, y, sample_weight=sample_weight, batch_size=size, return_dict=True, verbose=0
+    )
+    return scores
 
 
 def _describe(tensors: Any) -> list[dict[str, Any]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from sweeps.checkpoints.template import find_template_problems
 from sweeps.menu import suggest_name
@@ -80,13 +83,15 @@ def _inspect_both(
         "training.loop is fit" if spec.training.loop == "fit" else find_fit_reason(model, data)
     )
     for name, split in data.named().items():
-        _try(found, f"data ({name})", lambda split=split: _try_batch(model, split, sizes[1]))
+        _try(found, f"data ({name})", partial(_try_batch, model, split, sizes[1]))
     if found.problems:
         return
     found.num_weights = model.count_params()
-    names = list(model.get_metrics_result())
-    found.metrics = [*names, *(f"val_{name}" for name in names if data.validation is not None)]
-    found.problems += _find_metric_problems(spec, found.metrics, data)
+    shapes = {name: np.shape(value) for name, value in model.get_metrics_result().items()}
+    if data.validation is not None:
+        shapes |= {f"val_{name}": shape for name, shape in shapes.items()}
+    found.metrics = list(shapes)
+    found.problems += _find_metric_problems(spec, shapes, data, epochs=sizes[0])
 
 
 def _try_batch(model: Any, split: Any, batch_size: int) -> bool:
@@ -98,16 +103,26 @@ def _try_batch(model: Any, split: Any, batch_size: int) -> bool:
 
 
 def _find_metric_problems(
-    spec: SweepSpec, metrics: list[str], data: Data
+    spec: SweepSpec, shapes: Mapping[str, tuple[int, ...]], data: Data, *, epochs: int
 ) -> Iterator[tuple[str, str]]:
-    metric = spec.objective.metric
-    if metric not in metrics:
+    metric, metrics = spec.objective.metric, [name for name, shape in shapes.items() if not shape]
+    if shapes.get(metric):
+        yield (
+            "objective.metric",
+            f"got {metric!r}, of shape {shapes[metric]}; expected a metric with a single value.",
+        )
+    elif metric not in metrics:
         hint = suggest_name(metric, metrics)
         if metric.startswith("val_") and data.validation is None:
             hint = " The data has no validation split."
         yield (
             "objective.metric",
             f"got {metric!r}, which is not in the logs (have: {', '.join(metrics)}).{hint}",
+        )
+    elif metric.startswith("val_") and spec.training.validation_freq > epochs:
+        yield (
+            "training.validation_freq",
+            f"got {spec.training.validation_freq}; with {epochs} epochs {metric!r} never appears.",
         )
     for problem in find_template_problems(
         spec.checkpoint.path,

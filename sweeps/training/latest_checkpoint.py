@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+import io
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import keras
 import numpy as np
 
 from sweeps.checkpoints.store import LatestState, LatestStore
-from sweeps.durable import write_bytes
+from sweeps.durable import write_bytes, write_derived
 from sweeps.errors import CheckpointError
 
 # State of Keras' own callbacks, by name: never their __dict__, which holds derived values that
@@ -21,7 +23,7 @@ _CALLBACK_FIELDS: dict[type[Any], tuple[str, ...]] = {
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
 }
 
-Row = dict[str, float]
+Row = dict[str, Any]
 
 
 class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
@@ -49,29 +51,36 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self._history_file = history_file
         self._callbacks = [callback for callback in callbacks if _find_fields(callback)]
         self._resumed = resumed
-        self.history: list[Row] = list(resumed.state["history"]) if resumed else []
+        self.history: list[Row] = _from_json(resumed.state["history"]) if resumed else []
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Put back the state of the callbacks, and the history file up to it."""
+        self._store.remove_leftovers()
         for callback, state in zip(self._callbacks, self._get_callback_states(), strict=True):
             for name, value in state.items():
-                setattr(callback, name, value)
+                setattr(callback, name, _from_json(value))
         if self.history:
-            write_bytes(self._history_file, "".join(_format_csv(self.history)).encode())
+            write_derived(self._history_file, _format_csv(self.history))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Make the finished epoch durable: after this, no crash can lose it."""
-        self.history.append({"epoch": epoch + 1, **(logs or {})})
+        self.history.append({"epoch": epoch + 1, **_to_plain(logs or {})})
         variables = list_variables(self.model)
         state = {
             "epoch": epoch + 1,
             "stopped": bool(self.model.stop_training),
             "variables": [describe_variable(variable) for variable in variables],
             "callbacks": [_get_fields(callback) for callback in self._callbacks],
-            "history": self.history,
+            "history": _to_json(self.history),
         }
         self._store.commit(epoch + 1, lambda path: _save_arrays(path, variables), state)
-        write_bytes(self._history_file, "".join(_format_csv(self.history)).encode())
+        # Made again from the state above when the trial continues, so it need not be waited for.
+        write_derived(self._history_file, _format_csv(self.history))
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Make the history file durable, since from now on nothing makes it again."""
+        if self.history:
+            write_bytes(self._history_file, _format_csv(self.history))
 
     def _get_callback_states(self) -> list[dict[str, Any]]:
         saved = self._resumed.state["callbacks"] if self._resumed else []
@@ -88,7 +97,9 @@ def restore_model(model: Any, latest: LatestState) -> None:
     saved, now = latest.state["variables"], [describe_variable(variable) for variable in variables]
     if saved != now:
         changed = next((pair for pair in zip(saved, now, strict=False) if pair[0] != pair[1]), None)
-        what = f"{changed[0]} is now {changed[1]}" if changed else f"{len(saved)} are now {len(now)}"
+        what = (
+            f"{changed[0]} is now {changed[1]}" if changed else f"{len(saved)} are now {len(now)}"
+        )
         raise CheckpointError(
             f"{latest.arrays}: the model has other variables than when it was saved ({what}). "
             "Undo the change in the model's code, or start a new sweep."
@@ -120,27 +131,43 @@ def _as_type(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
 
 
 def _find_fields(callback: Any) -> tuple[str, ...]:
-    return next((fields for kind, fields in _CALLBACK_FIELDS.items() if isinstance(callback, kind)), ())
+    return next(
+        (fields for kind, fields in _CALLBACK_FIELDS.items() if isinstance(callback, kind)), ()
+    )
 
 
 def _get_fields(callback: Any) -> dict[str, Any]:
-    fields = {name: getattr(callback, name, None) for name in _find_fields(callback)}
-    return {name: _to_json(value) for name, value in fields.items()}
+    return {name: _to_json(getattr(callback, name, None)) for name in _find_fields(callback)}
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _to_plain(part) for name, part in value.items()}
+    return np.asarray(value).tolist() if hasattr(value, "__array__") else value
 
 
 def _to_json(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    """Give a value with its NaN and infinities as words, for which JSON has no numbers."""
+    value = _to_plain(value)
+    if isinstance(value, dict):
+        return {name: _to_json(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_to_json(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _format_csv(history: Sequence[Mapping[str, float]]) -> Iterator[str]:
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _from_json(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_from_json(part) for part in value]
+    return float(value) if isinstance(value, str) else value
+
+
+def _format_csv(history: Sequence[Mapping[str, Any]]) -> bytes:
     columns = list(dict.fromkeys(name for row in history for name in row))
-    lines: list[str] = []
-
-    class Lines:
-        def write(self, text: str) -> None:
-            lines.append(text)
-
-    writer = csv.DictWriter(Lines(), columns, lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    return iter(lines)
+    return text.getvalue().encode()

@@ -60,7 +60,7 @@ class EpochSeeding(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Seed the epoch that begins; `epoch` is 0-based here, as Keras counts."""
         random.seed(derive_seed(self._seed, "python", epoch + 1))
-        np.random.seed(derive_seed(self._seed, "numpy", epoch + 1))  # noqa: NPY002
+        np.random.seed(derive_seed(self._seed, "numpy", epoch + 1))
         tf.random.set_seed(derive_seed(self._seed, "tensorflow", epoch + 1))
         for index, state in enumerate(_find_seed_states(self.model)):
             state.assign(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -48,7 +48,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         self.reason = ""
         self.epoch = 0
 
-    def catch_up(self, history: list[dict[str, float]]) -> None:
+    def catch_up(self, history: Sequence[Mapping[str, float]]) -> None:
         """Tell the epochs of earlier attempts again, in case the last one never arrived."""
         for row in history:
             self._tell(int(row["epoch"]), row)
@@ -59,7 +59,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         if self.state:
             self.model.stop_training = True
 
-    def _tell(self, epoch: int, logs: dict[str, float]) -> None:
+    def _tell(self, epoch: int, logs: Mapping[str, float]) -> None:
         self.epoch = epoch
         self.state = ""
         value = logs.get(self._metric)
@@ -75,7 +75,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         self.state = {"continue": "", "prune": "pruned", "stop": "interrupted"}[action]
 
 
-def _find_non_finite(logs: dict[str, float], metric: str) -> str | None:
+def _find_non_finite(logs: Mapping[str, float], metric: str) -> str | None:
     for name in ("loss", metric):
         if name in logs and not math.isfinite(logs[name]):
             return name

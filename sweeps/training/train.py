@@ -75,9 +75,7 @@ class _Run:
     channel: Channel
 
 
-def _fit_trial(
-    model: Any, spec: SweepSpec, trial: TrialPaths, data: Data, run: _Run
-) -> TrialEnd:
+def _fit_trial(model: Any, spec: SweepSpec, trial: TrialPaths, data: Data, run: _Run) -> TrialEnd:
     epochs, batch_size = resolve_training(spec, run.values)
     build_state(model, data.train, batch_size)
     latest = LatestStore(trial).find()

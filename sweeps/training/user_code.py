@@ -39,12 +39,10 @@ def load_target(target: str) -> Any:
 
 
 def _load_file(path: Path) -> ModuleType:
-    name = path.stem
+    name = path.stem if _is_free(path) else f"_sweeps_space_{path.stem}"
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded
-    if loaded is not None:
-        name = f"_sweeps_space_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise OptionError(f"{path}: expected a Python file.")
@@ -52,5 +50,17 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]  # else the next import would find half a module
+        raise
     return module
+
+
+def _is_free(path: Path) -> bool:
+    """Tell whether no other module has a file's name, imported already or importable."""
+    if (loaded := sys.modules.get(path.stem)) is not None:
+        return getattr(loaded, "__file__", None) == str(path)
+    found = importlib.util.find_spec(path.stem) if path.stem.isidentifier() else None
+    return found is None or found.origin == str(path)

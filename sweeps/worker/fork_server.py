@@ -11,6 +11,7 @@ its own in the same way.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -24,6 +25,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Any
 
 from sweeps.errors import SweepsError
@@ -54,15 +56,15 @@ class ForkServer:
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
-                env={**os.environ, **_ENVIRONMENT},
+                env=_make_environment(),
                 start_new_session=True,
             )
         self._lock = threading.Lock()
@@ -70,7 +72,10 @@ class ForkServer:
         self._waiting: dict[int, Child] = {}
         self._failure = ""
         self._ready = threading.Event()
-        threading.Thread(target=self._listen, name="fork-server-listener", daemon=True).start()
+        self._listener = threading.Thread(
+            target=self._listen, name="fork-server-listener", daemon=True
+        )
+        self._listener.start()
 
     def start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
         """Fork a child; waits until the server has imported what it needs.
@@ -99,8 +104,11 @@ class ForkServer:
 
     def close(self) -> None:
         """End the server and every child that is left, and wait until they are gone."""
-        self._socket.close() if self._failure else self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._process.wait()
+        self._listener.join()
+        self._socket.close()
         self._errors.close()
 
     def _listen(self) -> None:
@@ -133,6 +141,13 @@ class ForkServer:
         self._errors.seek(0)
         tail = self._errors.read()[-2000:].decode(errors="replace").strip()
         return f"the fork server ended with status {status}. Its last words:\n{tail}"
+
+
+def _make_environment() -> dict[str, str]:
+    """Let the server find this very package, also where it was found by the working directory."""
+    home = str(Path(__file__).parents[2])
+    python_path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), home]))
+    return {**os.environ, **_ENVIRONMENT, "PYTHONPATH": python_path}
 
 
 class Child:

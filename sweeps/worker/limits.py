@@ -6,9 +6,6 @@ import threading
 import time
 from dataclasses import dataclass
 
-import joblib
-
-
 class Stop:
     """Whether the sweep was asked to stop, and why. Set once, from any thread or a signal.
 
@@ -59,7 +56,14 @@ def divide_cores(workers: int | str, trials: int, cores: int | None = None) -> S
         trials: How many trials are left.
         cores: Cores to use; None asks the machine, its affinity and its cgroup.
     """
-    cores = cores or joblib.cpu_count()
+    cores = cores or _count_cores()
     count = cores if workers == "auto" else int(workers)
     count = max(1, min(count, trials))
     return Share(count, max(1, cores // count))
+
+
+def _count_cores() -> int:
+    import joblib  # takes 0.3 s, which reading a sweep should not pay
+
+    count: int = joblib.cpu_count()
+    return count

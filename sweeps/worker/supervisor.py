@@ -11,7 +11,7 @@ from sweeps.checkpoints.store import BestStore, LatestStore
 from sweeps.durable import write_json
 from sweeps.paths import SweepPaths
 from sweeps.search.study import Study
-from sweeps.search.trials import SpaceExhaustedError, TrialOutcome, TrialRecord
+from sweeps.search.trials import ParameterError, SpaceExhaustedError, TrialOutcome, TrialRecord
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import parameter_from_json
 from sweeps.training.channel import TrialEnd
@@ -123,7 +123,7 @@ class Supervisor:
         parameter = parameter_from_json(message["parameter"])
         try:
             return {"value": self.study.suggest(assignment.number, parameter)}
-        except (ValueError, TypeError) as error:
+        except (ParameterError, ValueError, TypeError) as error:
             return {"error": str(error)}
 
     def _answer_values(self, assignment: _Assignment, message: Message) -> Message:

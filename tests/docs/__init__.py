@@ -1,0 +1,1 @@
+"""The documentation, executed and compared with the code."""

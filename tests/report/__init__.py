@@ -1,0 +1,1 @@
+"""What a sweep looks like to a person and to a script."""

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sweeps.reading import SweepReport
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import Limits, Objective, SweepSpec
-from sweeps.sweep import SweepReport
 
 BEGAN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ COMPLETE = TrialRecord(
     value=0.9625,
     epoch=3,
     best_epoch=2,
-    params={"optimizer": "adam", "learning_rate": 0.0012345},
+    params={"optimizer": "adam", "learning_rate": 0.001},
     checkpoint="0000-epoch02.keras",
     attempt=1,
     started=BEGAN,

@@ -1,3 +1,5 @@
+"""What a person reads at the end of a run and from the reading commands."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -5,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sweeps.errors import NoLeaderError, OptionError
+from sweeps.preflight import CheckReport
 from sweeps.report.leaderboard import (
     render_best,
     render_check,
@@ -14,7 +17,6 @@ from sweeps.report.leaderboard import (
 )
 from sweeps.report.screen import print_parts
 from sweeps.report.states import find_trial, rank_trials
-from sweeps.sweep import CheckReport
 from tests.report.samples import COMPLETE, FAILED, make_report, make_spec
 
 
@@ -32,7 +34,7 @@ def test_render_outcome_tells_leader_bundle_and_failures(
         "\n"
         "best val_accuracy 0.9625 in trial 0000 at epoch 2\n"
         "  optimizer       adam\n"
-        "  learning_rate   0.0012345\n"
+        "  learning_rate   0.001\n"
         "  test            loss 0.2500, accuracy 0.9375\n"
         "  bundle          results/digits/bundle\n"
         "  load            import sweeps; model = sweeps.load('results/digits')\n"
@@ -99,7 +101,7 @@ def test_render_status_lists_trials_best_first(capsys: pytest.CaptureFixture[str
         "3 of 8 finished: 1 complete, 1 pruned, 1 failed, 1 interrupted, 1 waiting",
         "",
         "trial   state         val_accuracy    epoch   time   parameters, or why it failed",
-        "0000    complete            0.9625   2 of 3   1:15   optimizer=adam learning_rate=0.001234",
+        "0000    complete            0.9625   2 of 3   1:15   optimizer=adam learning_rate=0.001",
     ]
     assert text.endswith("continue with: python -m sweeps resume results/digits")
 

@@ -1,3 +1,5 @@
+"""Events in, a picture of the running sweep out."""
+
 from __future__ import annotations
 
 from threading import Thread
@@ -54,6 +56,19 @@ def test_progress_follows_a_trial_from_start_to_end() -> None:
     assert picture.ended[0].seconds == 4.0
     assert picture.leader == Leader(0, 0.75)
     assert (picture.finished, picture.counts) == (1, {"complete": 1})
+
+
+def test_progress_start_told_again_adds_parameters_only() -> None:
+    """Parameters that the model's code asks for are known later than the start."""
+    clock = Clock()
+    progress = SweepProgress(clock=clock)
+    progress.take(TrialStarted(0, 1))
+    progress.take(EpochReported(0, 1, 0.5, 0.5))
+    clock.now = 109.0
+    (trial,) = progress.take(TrialStarted(0, 1, {"units": 8})).running
+    assert (trial.began, trial.epoch, trial.params) == (100.0, 1, {"units": 8})
+    (trial,) = progress.take(TrialStarted(0, 2)).running
+    assert (trial.began, trial.epoch, trial.attempt) == (109.0, 0, 2)
 
 
 def test_progress_pruned_and_failed_trials_never_lead() -> None:

@@ -1,3 +1,5 @@
+"""The JSON of the reading commands."""
+
 from __future__ import annotations
 
 import json
@@ -6,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.errors import NoLeaderError
+from sweeps.preflight import CheckReport
 from sweeps.report.records import (
     record_best,
     record_check,
@@ -13,7 +16,6 @@ from sweeps.report.records import (
     record_trial_in_full,
     write_json,
 )
-from sweeps.sweep import CheckReport
 from tests.report.samples import COMPLETE, FAILED, make_report, make_spec
 
 FOLDER = Path("/data/results/digits")
@@ -24,7 +26,7 @@ COMPLETE_RECORD = {
     "value": 0.9625,
     "epoch": 3,
     "best_epoch": 2,
-    "params": {"optimizer": "adam", "learning_rate": 0.0012345},
+    "params": {"optimizer": "adam", "learning_rate": 0.001},
     "checkpoint": "trials/0000/checkpoints/0000-epoch02.keras",
     "attempt": 1,
     "cause": None,

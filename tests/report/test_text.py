@@ -1,3 +1,5 @@
+"""Numbers, times and foreign text as text."""
+
 from __future__ import annotations
 
 import pytest

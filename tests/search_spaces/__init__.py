@@ -1,0 +1,1 @@
+"""The ready search spaces: their data and their models."""

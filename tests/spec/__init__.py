@@ -1,0 +1,1 @@
+"""Tests of what the user asked for: the space file."""

@@ -45,7 +45,8 @@ class CmaesSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         """Name the dimensions: numbers that all finished trials have in common."""
         del trial
-        space = intersection_search_space(self._list_finished(study))
+        finished = self._list_finished(study)
+        space = intersection_search_space(finished, include_pruned=True)
         return {
             name: distribution
             for name, distribution in space.items()

@@ -1,0 +1,60 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import contextlib
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+FAKES = Path(__file__).parent / "fakes"
+
+MakeSpace = Callable[..., Path]
+
+
+@pytest.fixture
+def make_space(tmp_path: Path) -> MakeSpace:
+    """Write a space file of the tiny model; keyword arguments replace its lines."""
+
+    def make(text: str = "", **lines: str) -> Path:
+        given = {
+            "name": "tiny",
+            "model": f"{FAKES / 'tiny_model.py'}:build",
+            "data": f"{FAKES / 'tiny_model.py'}:load",
+            "objective": "{metric: val_accuracy, direction: maximize}",
+            "limits": "{trials: 3, workers: 2}",
+            "training": "{epochs: 3, batch_size: 16}",
+            **lines,
+        }
+        body = "".join(f"{key}: {value}\n" for key, value in given.items() if value)
+        path = tmp_path / "tiny.yaml"
+        path.write_text(body + textwrap.dedent(text))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def local_engine() -> Iterator[object]:
+    """Start one fork server for the whole test session: importing Keras takes seconds."""
+    from sweeps.engines.local import LocalEngine
+
+    engine = LocalEngine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def shared_engine(local_engine: object, monkeypatch: pytest.MonkeyPatch) -> object:
+    """Let sweeps in this process use the session's engine; it is a real one, only started once."""
+    from sweeps import preflight, sweep
+
+    @contextlib.contextmanager
+    def start(name: str) -> Iterator[object]:  # noqa: ARG001
+        yield local_engine
+
+    for module in (preflight, sweep):
+        monkeypatch.setattr(module, "start_engine", start)
+    return local_engine

@@ -1,0 +1,36 @@
+"""Code of users who made a mistake."""
+
+from __future__ import annotations
+
+import sys
+
+import keras
+import numpy as np
+
+
+def return_nothing(hp):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+
+
+def not_compiled(hp):
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+
+
+def raising(hp):
+    raise RuntimeError("my own bug")
+
+
+def exiting(hp):
+    sys.exit(5)
+
+
+def nothing():
+    return None
+
+
+def wrong_lengths():
+    return (np.zeros((8, 4)), np.zeros(7)), (np.zeros((8, 4)), np.zeros(8))
+
+
+def wrong_width():
+    return (np.zeros((8, 5)), np.zeros(8)), (np.zeros((8, 5)), np.zeros(8))
