@@ -84,14 +84,13 @@ def write_members(room: str) -> Iterator[str]:
 
 
 def write_options(options: type[BaseModel]) -> Iterator[str]:
-    """Give the table of a member's options, told by the docstring of their model."""
+    """Give the table of a member's options, told by the descriptions of their fields."""
     if not options.model_fields:
         yield "No options."
         return
-    told = read_attributes(options.__doc__ or "")
     yield from (line.format("option") for line in TABLE_HEAD)
     for key, field in options.model_fields.items():
-        yield f"| `{key}` | {show_default(field.default)} | {escape(told[key])} |"
+        yield f"| `{key}` | {show_default(field.default)} | {escape(field.description or '')} |"
 
 
 def write_commands(_: str) -> Iterator[str]:
@@ -134,13 +133,6 @@ def load_menu(room: str) -> Any:
         "pruners": PRUNERS,
         "samplers": SAMPLERS,
     }[room]
-
-
-def read_attributes(docstring: str) -> dict[str, str]:
-    """Read the ``Attributes:`` of a docstring: name -> text on one line."""
-    _, _, listed = inspect.cleandoc(docstring).partition("Attributes:\n")
-    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", listed, re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in entries}
 
 
 def unfold(docstring: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def suggest_name(given: str, known: list[str]) -> str:
-    """Say `` Did you mean 'median'?`` where a known name is close to the given one, else nothing."""
+    """Say `` Did you mean 'median'?`` where a known name is near the given one, else nothing."""
     close = difflib.get_close_matches(given, known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 

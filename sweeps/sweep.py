@@ -5,22 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
-import threading
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweeps.bundles.export import export_bundle
 from sweeps.bundles.load import load_bundle
-from sweeps.durable import commit_dir, remove_leftovers, restore_dir, write_bytes, write_json
-from sweeps.engines._base import Engine
+from sweeps.conductor import conduct
+from sweeps.durable import commit_dir, write_bytes, write_json
 from sweeps.errors import (
-    BundleError,
     OptionError,
     ResumeRefusedError,
     SweepExistsError,
@@ -29,15 +23,12 @@ from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.preflight import CheckReport, check, inspect_space, load_space, start_engine
 from sweeps.reading import SweepReport, read, read_sweep_record
-from sweeps.search.study import Study, open_study
 from sweeps.spec.fingerprint import Fingerprint, diff_fingerprints, fingerprint
 from sweeps.spec.model import SweepSpec, spec_from_json, spec_to_json
 from sweeps.spec.overrides import parse_override
-from sweeps.worker.events import Notice, Observer, Stopping, SweepStarted, ignore_events
-from sweeps.worker.limits import Share, Stop, divide_cores
+from sweeps.worker.events import Notice, Observer, ignore_events
+from sweeps.worker.limits import divide_cores
 from sweeps.worker.messages import Message
-from sweeps.worker.outcomes import Death, explain_death
-from sweeps.worker.supervisor import Supervisor, clear_finished
 
 __all__ = ["CheckReport", "SweepReport", "check", "load", "read", "resume", "run"]
 
@@ -76,7 +67,7 @@ def run(
         found = inspect_space(started, spec, Path(space))
         with _holding_new_folder(paths, fresh=fresh):
             _create_folder(paths, spec, Path(space), found)
-        return _conduct(paths, spec, started, observer)
+        return conduct(paths, spec, started, observer)
 
 
 def resume(
@@ -111,7 +102,7 @@ def resume(
             "Undo the change, start a new sweep, or take it with --accept-change."
         )
     with start_engine(engine) as started:
-        return _conduct(paths, spec, started, observer, changes=changes)
+        return conduct(paths, spec, started, observer, changes=changes)
 
 
 def load(folder: str | Path) -> Any:
@@ -215,142 +206,3 @@ def _find_changes(record: Mapping[str, Any], spec: SweepSpec) -> list[str]:
     old_spec = spec_from_json(record["spec"])
     old = Fingerprint.from_json(record["fingerprint"])
     return diff_fingerprints(old, fingerprint(spec), old_spec, spec)
-
-
-def _conduct(
-    paths: SweepPaths,
-    spec: SweepSpec,
-    engine: Engine,
-    observer: Observer,
-    *,
-    changes: Sequence[str] = (),
-) -> SweepReport:
-    """Run the trials that are left, then export the leader."""
-    with hold_sweep(paths.lock):
-        record = read_sweep_record(paths)
-        if record["spec"] != spec_to_json(spec) or changes:
-            accepted = [*record.get("accepted_changes", []), *changes]
-            record = {**record, "spec": spec_to_json(spec), "accepted_changes": accepted}
-            write_json(paths.spec, {**record, "fingerprint": fingerprint(spec).to_json()})
-        remove_leftovers(paths.root)
-        restore_dir(paths.bundle.root)
-        with contextlib.closing(open_study(paths, spec, sweep_id=record["sweep_id"])) as study:
-            reason = _run_trials(paths, spec, engine, study, observer, record["threads"])
-            if reason not in ("interrupted", "terminated"):
-                _export_leader(paths, spec, engine, study, observer, record)
-    return replace(read(paths.root), stopped=reason)
-
-
-def _run_trials(
-    paths: SweepPaths,
-    spec: SweepSpec,
-    engine: Engine,
-    study: Study,
-    observer: Observer,
-    threads: int,
-) -> str:
-    """Run trials until the target is reached; returns why it stopped earlier, or nothing."""
-    trials = study.trials()
-    clear_finished(paths, trials)
-    interrupted = [trial for trial in trials if trial.state == "running"]
-    waiting = sum(trial.state == "waiting" for trial in trials)
-    num_left = max(0, spec.limits.trials - (len(trials) - waiting)) + len(interrupted)
-    share = Share(divide_cores(spec.limits.workers, num_left).workers, threads)
-    limit = spec.limits.timeout
-    stop = Stop(None if limit is None else time.monotonic() + limit)
-    supervisor = Supervisor(
-        study, paths, spec, engine.run_task, stop, share.threads, observer, interrupted
-    )
-    num_finished = len(trials) - waiting - len(interrupted)
-    observer(_describe_start(paths, spec, share, num_finished))
-    num_failed = sum(trial.state == "failed" for trial in trials)
-    with _stopping_on_signals(stop, observer):
-        for ended in engine.dispatch(supervisor.supervise_next, num_left, share.workers):
-            num_failed += ended is not None and ended.state == "failed"
-            if spec.limits.failures is not None and num_failed >= spec.limits.failures:
-                stop.ask(f"{num_failed} trials failed, as many as limits.failures allows")
-    is_done = all(trial.state != "running" for trial in study.trials())
-    return "" if is_done and study.num_trials >= spec.limits.trials else stop.reason
-
-
-def _describe_start(
-    paths: SweepPaths, spec: SweepSpec, share: Share, num_finished: int
-) -> SweepStarted:
-    return SweepStarted(
-        name=spec.name,
-        folder=str(paths.root),
-        metric=spec.objective.metric,
-        direction=spec.objective.direction,
-        trials=spec.limits.trials,
-        finished=num_finished,
-        workers=share.workers,
-        threads=share.threads,
-        epochs=spec.training.epochs,
-        timeout_seconds=spec.limits.timeout,
-    )
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(stop: Stop, observer: Observer) -> Iterator[None]:
-    """Drain on the first Ctrl-C or SIGTERM; end at once on the second."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    reasons = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-
-    def take(number: int, frame: Any) -> None:  # noqa: ARG001
-        if stop.reason in reasons.values():
-            # All that is confirmed is on disk; the children end with this process.
-            os._exit(130)
-        stop.ask(reasons[signal.Signals(number)])
-        # Not from here: the interrupted code may hold the observer's own lock.
-        threading.Thread(target=observer, args=(Stopping(stop.reason),)).start()
-
-    older = {number: signal.signal(number, take) for number in reasons}
-    try:
-        yield
-    finally:
-        for number, handler in older.items():
-            signal.signal(number, handler)
-
-
-def _export_leader(
-    paths: SweepPaths,
-    spec: SweepSpec,
-    engine: Engine,
-    study: Study,
-    observer: Observer,
-    record: Mapping[str, Any],
-) -> None:
-    leader = study.leader()
-    if leader is None or _is_exported(paths, leader.number):
-        return
-    observer(Notice(f"exporting trial {leader.number:04d}"))
-
-    def write_model(number: int, destination: Path) -> dict[str, Any]:
-        request = {
-            "task": "export",
-            "folder": str(paths.root),
-            "number": number,
-            "destination": str(destination),
-            "threads": record["threads"],
-        }
-        written = engine.run_task(request, lambda _: {})
-        if isinstance(written, Death):
-            raise BundleError(f"trial {number:04d}: export: {explain_death(written).reason}")
-        if "error" in written:
-            raise BundleError(f"trial {number:04d}: export: {written['error']}")
-        return written
-
-    origin = {
-        "sweep_id": record["sweep_id"],
-        "versions": record["fingerprint"]["versions"],
-        "data": record["data"],
-        "data_digests": record["data_digests"],
-    }
-    export_bundle(paths, spec, leader, write_model, origin)
-
-
-def _is_exported(paths: SweepPaths, number: int) -> bool:
-    manifest = read(paths.root).manifest
-    return manifest is not None and manifest["trial"] == number

@@ -37,11 +37,12 @@ LAYERS = {
     "engines": 4,
     "preflight": 5,
     "reading": 5,
-    "sweep": 6,
-    "report": 7,
-    "": 8,  # the facade, sweeps/__init__.py
-    "cli": 9,
-    "__main__": 10,
+    "conductor": 6,
+    "sweep": 7,
+    "report": 8,
+    "": 9,  # the facade, sweeps/__init__.py
+    "cli": 10,
+    "__main__": 11,
 }
 
 # Rooms of one layer that may know each other, in this direction only.

@@ -69,6 +69,10 @@ def run_until_killed(code: str, *arguments: object) -> None:
     assert ended.returncode == -signal.SIGKILL
 
 
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_write_atomic_killed_in_the_middle_keeps_the_old_content(tmp_path: Path) -> None:
     """A name holds the whole old content until the new one is complete."""
     path = tmp_path / "model.keras"
@@ -76,7 +80,7 @@ def test_write_atomic_killed_in_the_middle_keeps_the_old_content(tmp_path: Path)
     run_until_killed(HALF_THEN_KILL, path, "atomically")
     assert path.read_bytes() == b"old"
     remove_leftovers(tmp_path)
-    assert os.listdir(tmp_path) == ["model.keras"]
+    assert list_names(tmp_path) == ["model.keras"]
 
 
 def test_plain_write_killed_in_the_middle_loses_the_old_content(tmp_path: Path) -> None:
@@ -116,7 +120,7 @@ def test_write_atomic_temporary_name_keeps_the_suffix(tmp_path: Path) -> None:
 
     write_atomic(tmp_path / "0007.weights.h5", write)
     assert seen == [f".tmp-{os.getpid()}-0007.weights.h5"]
-    assert os.listdir(tmp_path) == ["0007.weights.h5"]
+    assert list_names(tmp_path) == ["0007.weights.h5"]
 
 
 def test_write_atomic_syncs_content_then_renames_then_syncs_the_folder(
@@ -162,7 +166,7 @@ def test_write_derived_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "history.csv").mkdir()
     with pytest.raises(IsADirectoryError):
         write_derived(tmp_path / "history.csv", b"")
-    assert os.listdir(tmp_path) == ["history.csv"]
+    assert list_names(tmp_path) == ["history.csv"]
 
 
 def test_make_dir_syncs_the_parent_of_each_new_folder(
@@ -184,7 +188,7 @@ def test_commit_dir_killed_at_each_rename_leaves_one_complete_folder(
     run_until_killed(DIE_AT_RENAME, path, renames)
     restore_dir(path)
     remove_leftovers(tmp_path)
-    assert os.listdir(tmp_path) == ["bundle"]
+    assert list_names(tmp_path) == ["bundle"]
     assert (path / "model").read_bytes() == {0: b"old", 1: b"old", 2: b"new"}[renames]
 
 
@@ -204,7 +208,7 @@ def test_commit_dir_whose_older_folder_stayed_is_cleaned(tmp_path: Path) -> None
     commit_dir(tmp_path / "bundle", lambda folder: (folder / "model").write_bytes(b"new"))
     (tmp_path / ".older-bundle").mkdir()
     remove_leftovers(tmp_path)
-    assert os.listdir(tmp_path) == ["bundle"]
+    assert list_names(tmp_path) == ["bundle"]
 
 
 def test_commit_dir_that_raises_keeps_the_older_folder(tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ def test_commit_dir_that_raises_keeps_the_older_folder(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="score differs"):
         commit_dir(path, fill)
-    assert os.listdir(tmp_path) == ["bundle"]
+    assert list_names(tmp_path) == ["bundle"]
     assert (path / "model").read_bytes() == b"old"
 
 
@@ -238,7 +242,7 @@ def test_commit_dir_whose_second_rename_fails_puts_the_older_folder_back(
     monkeypatch.setattr(os, "rename", fail_at_commit)
     with pytest.raises(OSError, match="input/output error"):
         commit_dir(path, lambda folder: None)
-    assert os.listdir(tmp_path) == ["bundle"]
+    assert list_names(tmp_path) == ["bundle"]
     assert (path / "model").read_bytes() == b"old"
 
 
@@ -247,7 +251,7 @@ def test_restore_dir_leaves_a_folder_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / ".older-bundle").mkdir()
     restore_dir(tmp_path / "bundle")
-    assert sorted(os.listdir(tmp_path)) == [".older-bundle", "bundle"]
+    assert list_names(tmp_path) == [".older-bundle", "bundle"]
 
 
 def test_remove_leftovers_deletes_temporary_entries_only(tmp_path: Path) -> None:
@@ -307,7 +311,7 @@ def operations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Path(str(path)).name.replace(f".tmp-{os.getpid()}-", ".tmp-")
 
     def record_fsync(descriptor: int) -> None:
-        done.append(f"sync {name(os.readlink(f'/proc/self/fd/{descriptor}'))}")
+        done.append(f"sync {name(Path(f'/proc/self/fd/{descriptor}').readlink())}")
         fsync(descriptor)
 
     def record_rename(source: object, target: object) -> None:

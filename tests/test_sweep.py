@@ -117,9 +117,7 @@ def test_run_values_of_the_space_file_win_over_the_code(
     assert dict(report.trials[0].params) == {"kind": "wide", "units": 40, "learning_rate": 0.5}
 
 
-def test_run_batch_size_and_epochs_may_be_parameters(
-    make_space: MakeSpace, tmp_path: Path
-) -> None:
+def test_run_batch_size_and_epochs_may_be_parameters(make_space: MakeSpace, tmp_path: Path) -> None:
     """Hyperparameters of these names are what the trial trains with."""
     space = make_space("parameters: {epochs: 2, batch_size: 80}\n")
     report = sweeps.run(space, results=tmp_path, overrides=["limits.trials=1"])
@@ -131,9 +129,7 @@ def test_run_weights_only_checkpoint_becomes_a_whole_model(
 ) -> None:
     """Weights alone suffice: the bundle still holds a model that reproduces its score."""
     checkpoint = '{path: "e{epoch}.weights.h5", save_weights_only: true}'
-    report = sweeps.run(
-        make_space(checkpoint=checkpoint, limits="{trials: 1}"), results=tmp_path
-    )
+    report = sweeps.run(make_space(checkpoint=checkpoint, limits="{trials: 1}"), results=tmp_path)
     assert report.best is not None
     assert report.best.checkpoint == f"e{report.best.best_epoch}.weights.h5"
     assert (report.folder / "bundle" / "model.keras").is_file()
@@ -182,9 +178,7 @@ def test_resume_finishes_what_an_interrupted_sweep_left(
         assert histories[0] == histories[1]
 
 
-def test_resume_of_a_finished_sweep_changes_nothing(
-    make_space: MakeSpace, tmp_path: Path
-) -> None:
+def test_resume_of_a_finished_sweep_changes_nothing(make_space: MakeSpace, tmp_path: Path) -> None:
     """The target is the target: resuming asks for no further trial and exports nothing again."""
     report = sweeps.run(make_space(limits="{trials: 2}"), results=tmp_path)
     before = digest_file(report.folder / "bundle" / "manifest.json")
@@ -265,7 +259,7 @@ def test_resume_of_a_held_sweep_names_its_holder(make_space: MakeSpace, tmp_path
         ("os_exit", "exit", "status 4"),
         ("kill", "killed", "SIGKILL"),
         ("crash", "crashed", "SIGSEGV"),
-        ("hang", "timeout", "after 2 s"),
+        ("hang", "timeout", "after 8 s"),
         ("diverge", "diverged", "loss is nan|loss is inf"),
     ],
 )
@@ -276,7 +270,7 @@ def test_run_a_failing_trial_costs_only_itself(
     space = make_space(
         f"parameters: {{fault: [none, {fault}], kind: wide, units: 8, learning_rate: 0.01}}\n",
         model=f"{FAKES / 'tiny_model.py'}:build_faulty",
-        limits="{trials: 2, workers: 2, trial_timeout: 2s}",
+        limits="{trials: 2, workers: 2, trial_timeout: %s}" % ("8s" if fault == "hang" else "2m"),
         sampler="grid",
     )
     ended: dict[int, TrialEnded] = {}
@@ -317,9 +311,7 @@ def test_run_ends_when_too_many_trials_fail(make_space: MakeSpace, tmp_path: Pat
     assert report.best is None
 
 
-def test_run_stops_at_its_timeout_and_can_be_resumed(
-    make_space: MakeSpace, tmp_path: Path
-) -> None:
+def test_run_stops_at_its_timeout_and_can_be_resumed(make_space: MakeSpace, tmp_path: Path) -> None:
     """Time that is up ends the sweep like a Ctrl-C, but the best so far is exported."""
     space = make_space(
         model=f"{FAKES / 'tiny_model.py'}:build_slow",
@@ -331,9 +323,7 @@ def test_run_stops_at_its_timeout_and_can_be_resumed(
     assert 0 < len(report.trials) < 50
 
 
-def test_run_inline_engine_gives_the_same_trials(
-    make_space: MakeSpace, tmp_path: Path
-) -> None:
+def test_run_inline_engine_gives_the_same_trials(make_space: MakeSpace, tmp_path: Path) -> None:
     """The engine for a debugger comes to the same result, in another process of its own here."""
     space = make_space(limits="{trials: 2, workers: 1}")
     local = sweeps.run(space, results=tmp_path / "local")
@@ -382,7 +372,7 @@ def test_check_reports_metrics_parameters_and_loop(make_space: MakeSpace) -> Non
     """A space file without a mistake is described before anything is trained."""
     report = sweeps.check(make_space())
     assert isinstance(report, CheckReport)
-    assert report.metrics == ("accuracy", "loss", "val_accuracy", "val_loss")
+    assert report.metrics == ("loss", "accuracy", "val_loss", "val_accuracy")
     assert report.declared == ("kind", "units", "learning_rate")
     assert report.loop == "compiled"
     assert report.num_weights == 4 * 8 + 8 + 8 * 2 + 2
@@ -392,11 +382,15 @@ def test_check_reports_metrics_parameters_and_loop(make_space: MakeSpace) -> Non
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ({"objective": "{metric: val_acuracy, direction: maximize}"}, "Did you mean 'val_accuracy'"),
+        (
+            {"objective": "{metric: val_acuracy, direction: maximize}"},
+            "Did you mean 'val_accuracy'",
+        ),
         ({"checkpoint": '{path: "{val_los:.2f}.keras"}'}, "Did you mean 'val_loss'"),
         ({"model": "MODEL:missing"}, "has no 'missing'"),
         ({"model": "MODEL:return_nothing"}, "returned NoneType"),
         ({"model": "MODEL:not_compiled"}, "not compiled"),
+        ({"model": "MODEL:not_loadable"}, "Could not locate class 'Unregistered'.*register_keras"),
         ({"model": "MODEL:raising"}, "RuntimeError: my own bug"),
         ({"model": "MODEL:exiting"}, "model"),
         ({"data": "MODEL:wrong_lengths"}, "different lengths"),
@@ -425,7 +419,7 @@ def test_run_finds_mistakes_of_the_file_without_an_engine(
         sweeps.run(space, results=tmp_path / "results")
     assert [problem.key for problem in raised.value.problems] == [
         "training.epochs",
-        "sampler.name",
+        "sampler",
         "pruner.reduction",
     ]
     assert not (tmp_path / "results").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 
 from sweeps.engines._base import Result
-from sweeps.worker.fork_server import Child, ForkServer
+from sweeps.worker.fork_server import Child, ForkServer, ForkServerError
 from sweeps.worker.messages import Ask, Line, Message
 from sweeps.worker.outcomes import Death
 
@@ -26,7 +26,10 @@ class LocalEngine:
     ) -> Message | Death:
         """Run one task in a child of its own."""
         assert self._server is not None
-        connection, child = self._server.start_child(request)
+        try:
+            connection, child = self._server.start_child(request)
+        except ForkServerError as error:
+            return Death(None, reason=str(error))
         line = Line(connection)
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         try:

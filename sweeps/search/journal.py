@@ -51,7 +51,7 @@ def decode_record(line: bytes) -> Record | None:
     if checksum and int(checksum[1], 16) != zlib.crc32(body):
         return None
     try:
-        record = json.loads(body)
+        record = json.loads(str(body, "utf-8"))  # as bytes it would guess the encoding first
     except ValueError:
         return None
     # A changed byte inside `"crc"` itself would make a line pass as one of another program.

@@ -238,7 +238,7 @@ class Study:
     @property
     def num_trials(self) -> int:
         """Count all trials, whatever their state."""
-        return len(self._store.list_trials())
+        return self._store.num_trials
 
     def trials(self) -> tuple[TrialRecord, ...]:
         """List all trials in the order of their numbers."""

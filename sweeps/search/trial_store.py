@@ -7,6 +7,7 @@ the storage interface below them, which is public too.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
@@ -30,11 +31,21 @@ class TrialStore:
     Args:
         storage: Where the study lies.
         study_name: The study in that storage.
+
+    Attributes:
+        num_trials: How many trials there are, whatever their state.
     """
 
     def __init__(self, storage: BaseStorage, study_name: str) -> None:
         self._storage = storage
         self._study_id = storage.get_study_id_from_name(study_name)
+        # What would otherwise be a look at every trial for each record that is written.
+        self._distributions: dict[str, BaseDistribution] = {}
+        self._queued: deque[int] = deque()
+        for trial in self.list_trials():
+            self._distributions = trial.distributions | self._distributions
+        self._queued.extend(trial.number for trial in self.list_trials(OptunaState.WAITING))
+        self.num_trials = len(self.list_trials())
 
     def list_trials(self, *states: OptunaState) -> list[FrozenTrial]:
         """List trials in the order of their numbers, all of them where no state is given."""
@@ -43,20 +54,23 @@ class TrialStore:
     def create(self) -> int:
         """Begin a new trial and return its number."""
         self._storage.create_new_trial(self._study_id)
-        return len(self.list_trials()) - 1
+        self.num_trials += 1
+        return self.num_trials - 1
 
     def create_queued(self, attributes: dict[str, Any]) -> int:
         """Add a waiting trial and return its number."""
         queued = create_trial(state=OptunaState.WAITING, user_attrs=attributes)
         self._storage.create_new_trial(self._study_id, template_trial=queued)
-        return len(self.list_trials()) - 1
+        self.num_trials += 1
+        self._queued.append(self.num_trials - 1)
+        return self.num_trials - 1
 
     def begin_queued(self) -> int | None:
         """Begin the first waiting trial and return its number, or None where none waits."""
-        for trial in self.list_trials(OptunaState.WAITING):
-            self._storage.set_trial_state_values(self._id_of(trial.number), OptunaState.RUNNING)
-            return trial.number
-        return None
+        if not self._queued:
+            return None
+        self._storage.set_trial_state_values(self._id_of(self._queued[0]), OptunaState.RUNNING)
+        return self._queued.popleft()
 
     def read_running(self, number: int) -> FrozenTrial:
         """Read a trial that has not ended.
@@ -104,8 +118,7 @@ class TrialStore:
 
     def _check_compatible(self, name: str, distribution: BaseDistribution) -> None:
         """Refuse before Optuna does, which writes the record first and raises then."""
-        known = (trial.distributions.get(name) for trial in self.list_trials())
-        first = next((earlier for earlier in known if earlier is not None), distribution)
+        first = self._distributions.setdefault(name, distribution)
         try:
             check_distribution_compatibility(first, distribution)
         except ValueError as error:

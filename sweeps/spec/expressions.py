@@ -142,7 +142,7 @@ def _check_call(node: ast.Call) -> None:
     if name not in FUNCTIONS:
         known = list(FUNCTIONS)
         hint = suggest_name(name, known)
-        raise ValueError(f"{name}() is not allowed; expected one of {', '.join(known)}.{hint}")
+        raise ValueError(f"{name!r} cannot be called; expected one of {', '.join(known)}.{hint}")
     if node.keywords or not node.args or (name in ("abs", "len") and len(node.args) != 1):
         raise ValueError(f"{name}() takes {'one value' if name in ('abs', 'len') else 'values'}")
 

@@ -107,12 +107,12 @@ def _read_spec(root: Node, path: Path, rooms: Rooms, problems: list[Problem]) ->
 def _read_room(section: str, root: Node, rooms: Rooms, problems: list[Problem]) -> Choice:
     menu = rooms.menu(section)
     node = root.value.get(section)
-    name = _DEFAULT_NAMES[section]
+    default = _DEFAULT_NAMES[section]
     if node is None or node.value is None:
-        node = root.with_value({"name": root.with_value(name)})
+        node = root.with_value({})
     with collecting(problems):
-        return read_choice(menu, node)
-    return Choice(name=name)
+        return read_choice(menu, node, default=default)
+    return Choice(name=default)
 
 
 def _read_parameters(section: Node, problems: list[Problem]) -> tuple[Parameter, ...]:

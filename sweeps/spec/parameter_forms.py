@@ -104,7 +104,7 @@ def _expand_mapping(node: Node) -> Node:
     problems += [
         child.problem(describe_unknown_key(key, KEYS))
         for key, child in fields.items()
-        if key not in (*KEYS, "scale")
+        if key not in (*KEYS, "scale", "distribution")
     ]
     raise_problems(problems)
     return node.with_value(fields)

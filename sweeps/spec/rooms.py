@@ -35,8 +35,10 @@ class Rooms:
         return self.samplers if section == "sampler" else self.pruners
 
 
-def read_choice(menu: Menu, node: Node) -> Choice:
+def read_choice(menu: Menu, node: Node, *, default: str) -> Choice:
     """Read ``{name: tpe, option: value, ...}`` and fill in the defaults of the options.
+
+    Options without a name are those of the member called `default`.
 
     Raises:
         SpecError: The name is not on the menu, or its options are wrong.
@@ -44,9 +46,7 @@ def read_choice(menu: Menu, node: Node) -> Choice:
     if not node.is_mapping:
         raise node.wrong(f"expected the name of a {menu.room}: one of {', '.join(menu)}")
     given: Mapping[str, Node] = node.value
-    name = given.get("name")
-    if name is None:
-        raise node.error(f"name is missing; expected one of {', '.join(menu)}")
+    name = given.get("name", node.with_value(default))
     if not isinstance(name.value, str) or name.value not in menu:
         raise name.error(menu.describe_unknown(name.to_python()))
     options = {key: child.to_python() for key, child in given.items() if key != "name"}

@@ -121,8 +121,7 @@ def _describe_member(section: str, menu: Menu, name: str) -> dict[str, Any]:
         if key in fields:
             for spelling in spellings:
                 fields[spelling] = fields[key]
-    required = {"anyOf": [{"required": ["name"]}, {"required": ["type"]}]}
-    return {**_make_object(fields), **required}
+    return _make_object(fields)
 
 
 def _describe_constraints() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -36,7 +35,7 @@ def parse_number(value: Any) -> float | int:
     number = _read_number(value)
     if number is None:
         raise ValueError("expected a number")
-    if abs(number) > 10**300 or not math.isfinite(number):
+    if not _is_finite(number):
         raise ValueError("expected a finite number")
     return number
 
@@ -48,7 +47,7 @@ def parse_int(value: Any) -> int:
         ValueError: It is no whole number, or too large to be exact in a study.
     """
     number = _read_number(value)
-    if number is None or not math.isfinite(min(number, 10**300)) or number != int(number):
+    if number is None or not _is_finite(number) or number != int(number):
         raise ValueError("expected a whole number")
     if abs(number) > MAX_EXACT_INT:
         raise ValueError("expected a whole number between -2**53 and 2**53")
@@ -97,11 +96,16 @@ def _at_least(value: Any, smallest: int) -> int:
 def _read_quantity(value: Any, units: dict[str, int]) -> float | None:
     number = _read_number(value)
     if number is not None:
-        return number if math.isfinite(min(number, 10**300)) else None
+        return number if _is_finite(number) else None
     match = _QUANTITY.fullmatch(value) if isinstance(value, str) and len(value) < 40 else None
     if match is None or match[2].lower() not in units:
         return None
     return float(match[1]) * units[match[2].lower()]
+
+
+def _is_finite(number: float) -> bool:
+    """Tell whether a number fits a float; a whole number may be too large for one."""
+    return abs(number) <= 10**300
 
 
 def _read_number(value: Any) -> float | int | None:

@@ -17,7 +17,7 @@ from sweeps.spec.parameters import Parameter, default_of
 from sweeps.training.data import Data, describe_split, digest_split, load_data
 from sweeps.training.epoch_loop import build_state, find_fit_reason, take_batch
 from sweeps.training.hyperparameters import AskingHyperParameters
-from sweeps.training.models import build_model
+from sweeps.training.models import build_model, check_saving
 from sweeps.training.randomness import seed_everything
 from sweeps.training.train import resolve_training
 from sweeps.training.user_code import load_target
@@ -86,8 +86,9 @@ def _inspect_both(
         _try(found, f"data ({name})", partial(_try_batch, model, split, sizes[1]))
     if found.problems:
         return
+    _try(found, "model", partial(check_saving, model))
     found.num_weights = model.count_params()
-    shapes = {name: np.shape(value) for name, value in model.get_metrics_result().items()}
+    shapes = {name: tuple(np.shape(value)) for name, value in model.get_metrics_result().items()}
     if data.validation is not None:
         shapes |= {f"val_{name}": shape for name, shape in shapes.items()}
     found.metrics = list(shapes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,21 @@ def save_model(model: Any, path: Path) -> None:
 def load_model(path: Path) -> Any:
     """Load a ``.keras`` file. Safe mode stays on: code inside the file is refused."""
     return keras.models.load_model(path, safe_mode=True)
+
+
+def check_saving(model: Any) -> None:
+    """Make sure that a model can be saved and loaded again, before it costs an hour of training.
+
+    Raises:
+        OptionError: It cannot, most often because a class of the user's is not registered.
+    """
+    with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+        path = Path(folder) / "model.keras"
+        try:
+            save_model(model, path)
+            load_model(path)
+        except Exception as error:
+            # Keras puts the whole configuration around the one sentence that says what is wrong.
+            text = str(error).rpartition("Exception encountered: ")[2]
+            text = text.partition(" Full object config")[0]
+            raise OptionError(f"the model cannot be saved and loaded again: {text}") from error

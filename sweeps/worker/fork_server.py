@@ -77,6 +77,11 @@ class ForkServer:
         )
         self._listener.start()
 
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._process.pid
+
     def start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
         """Fork a child; waits until the server has imported what it needs.
 

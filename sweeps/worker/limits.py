@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+
 class Stop:
     """Whether the sweep was asked to stop, and why. Set once, from any thread or a signal.
 

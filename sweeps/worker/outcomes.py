@@ -15,10 +15,12 @@ class Death:
     Attributes:
         status: Its exit status, negative for the signal that ended it; None where nobody knows.
         timed_out: It was killed by us because its time was up.
+        reason: What is known of a process that was lost or never started.
     """
 
     status: int | None
     timed_out: bool = False
+    reason: str = "the process that forks trials died"
 
 
 def explain_death(death: Death, *, timeout_seconds: float | None = None) -> TrialEnd:
@@ -34,7 +36,7 @@ def explain_death(death: Death, *, timeout_seconds: float | None = None) -> Tria
             "Raise limits.trial_timeout, or narrow what makes trials slow.",
         )
     if death.status is None:
-        return TrialEnd("interrupted", cause="lost", reason="the process that forks trials died.")
+        return TrialEnd("interrupted", cause="lost", reason=death.reason)
     if death.status < 0:
         return _explain_signal(-death.status)
     return _fail(

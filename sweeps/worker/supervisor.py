@@ -85,9 +85,7 @@ class Supervisor:
             "threads": self.threads,
         }
         timeout_seconds = self.spec.limits.trial_timeout
-        result = self.run_task(
-            request, self._answerer(assignment), timeout_seconds=timeout_seconds
-        )
+        result = self.run_task(request, self._answerer(assignment), timeout_seconds=timeout_seconds)
         if isinstance(result, Death):
             end = explain_death(result, timeout_seconds=timeout_seconds)
         else:

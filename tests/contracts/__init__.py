@@ -1,0 +1,1 @@
+"""One contract test per room, run on every member of its menu."""

@@ -24,6 +24,7 @@ OPTIONS = {
     "hyperband": {"min_epochs": 4},
     "patient": {"patience": 1, "min_epochs": 4},
     "threshold": {"low": -3.0, "min_epochs": 4},
+    "threshold minimize": {"high": 3.0, "min_epochs": 4},
     "wilcoxon": {"min_epochs": 4},
 }
 PRUNING = [name for name in PRUNERS if name != "none"]
@@ -33,17 +34,14 @@ COMPARING = [name for name in PRUNING if name not in ("patient", "threshold")]
 every_member = pytest.mark.parametrize("name", list(PRUNERS))
 
 
-def open_sample(
-    folder: Path, name: str, *, direction: str = "maximize", **options: object
-) -> Study:
+def open_sample(folder: Path, name: str, direction: str = "maximize") -> Study:
     folder.mkdir(exist_ok=True)
     spec = make_spec(
         "random",
         name,
         direction=direction,
         epochs=EPOCHS,
-        pruner_options=OPTIONS.get(name, {}),
-        **options,
+        pruner_options=OPTIONS.get(f"{name} {direction}", OPTIONS.get(name, {})),
     )
     return open_study(SweepPaths(folder), spec, sweep_id=SWEEP_ID)
 
@@ -76,18 +74,10 @@ def test_pruner_stops_weak_trials_and_never_before_min_epochs(
 ):
     """Hopeless trials end early, but not before the first epoch that the user allows."""
     sign = 1.0 if direction == "maximize" else -1.0
-    options = {}
-    if name == "threshold" and direction == "minimize":
-        options["threshold"] = {"high": 3.0, "min_epochs": 4}
     levels = [1.0, 0.9, 0.8] + [-5.0 - index for index in range(9)]
     curves = [[sign * value for value in sinking(level)] for level in levels]
-    original = OPTIONS[name]
-    try:
-        OPTIONS.update(options)
-        with open_sample(tmp_path, name, direction=direction) as study:
-            pruned = run_curves(study, curves)
-    finally:
-        OPTIONS[name] = original
+    with open_sample(tmp_path, name, direction) as study:
+        pruned = run_curves(study, curves)
     assert len(pruned.keys() & set(range(3, 12))) >= 5
     assert min(pruned.values()) >= 4
 
@@ -105,7 +95,7 @@ def test_pruner_never_stops_the_best_trial_so_far(tmp_path: Path, name: str):
     with open_sample(tmp_path, name) as study:
         others = [sinking(chance.uniform(-2, 0)) for _ in range(8)]
         run_curves(study, others)
-        better = [sinking(0.1 * step)[:-1] + [5.0 + step] for step in range(1, 5)]
+        better = [[*sinking(0.1 * step)[:-1], 5.0 + step] for step in range(1, 5)]
         assert run_curves(study, better) == {}
 
 

@@ -184,8 +184,8 @@ def test_sampler_missing_package_names_the_command_that_installs_it(name: str):
     """The message can be copied into a terminal."""
     expected = rf"the sampler {name} needs .* pip install 'keras-sweeps\[{name}\]'"
     [(_, message)] = check_choice(SAMPLERS, Choice(name=name), make_spec(name))
+    member, options = load_options(SAMPLERS, Choice(name=name))
     with pytest.raises(MissingExtraError, match=expected) as caught:
-        member, options = load_options(SAMPLERS, Choice(name=name))
         member.create(options, Proposal(0, 0, 0, MIXED))
     assert message == str(caught.value)
 

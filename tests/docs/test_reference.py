@@ -57,12 +57,11 @@ def test_reference_every_member_of_a_menu_has_a_heading(generate: ModuleType, pa
 
 @pytest.mark.parametrize("room", ["samplers", "pruners"])
 def test_reference_every_option_is_explained(generate: ModuleType, room: str) -> None:
-    """An option without a line in its model's docstring is no option that a user could use."""
+    """An option without a description is none that a user could use."""
     menu = generate.load_menu(room)
     for name in menu:
-        options = menu.load(name).Options
-        told = generate.read_attributes(options.__doc__ or "")
-        assert set(options.model_fields) == set(told), f"{room}: {name}: {options.__name__}"
+        for key, field in menu.load(name).Options.model_fields.items():
+            assert field.description, f"{room}: {name}.{key}: give its Field a description"
 
 
 def test_reference_every_key_of_the_space_file_is_described() -> None:
@@ -88,3 +87,13 @@ def test_docs_name_no_place_of_one_machine() -> None:
     paths += REPOSITORY.glob("search_spaces/*.*[mly]")
     found = [path.name for path in paths if words.search(path.read_text(encoding="utf-8"))]
     assert not found
+
+
+def test_architecture_page_draws_every_room() -> None:
+    """The picture of the rooms shows each folder and module at the top of the package."""
+    picture = (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8")
+    entries = [*REPOSITORY.glob("sweeps/*/__init__.py"), *REPOSITORY.glob("sweeps/*.py")]
+    names = [
+        path.name if path.parent.name == "sweeps" else f"{path.parent.name}/" for path in entries
+    ]
+    assert [name for name in names if name not in picture] == []

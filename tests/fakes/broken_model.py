@@ -16,6 +16,16 @@ def not_compiled(hp):
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 
 
+class Unregistered(keras.layers.Dense):
+    pass
+
+
+def not_loadable(hp):
+    model = keras.Sequential([keras.Input((4,)), Unregistered(2)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
+    return model
+
+
 def raising(hp):
     raise RuntimeError("my own bug")
 

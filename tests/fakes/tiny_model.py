@@ -64,21 +64,24 @@ def build_faulty(hp):
     return model
 
 
+@keras.saving.register_keras_serializable("tiny")
+class Slow(keras.layers.Layer):
+    """Gives its inputs back after 20 ms a batch."""
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        def wait(values):
+            time.sleep(0.02)
+            return values
+
+        outputs = tf.numpy_function(wait, [inputs], tf.float32)
+        outputs.set_shape(inputs.shape)
+        return outputs
+
+
 def build_slow(hp):
     """Build a model whose epochs take long enough to be interrupted."""
-
-    class Slow(keras.layers.Layer):
-        def call(self, inputs):
-            import tensorflow as tf
-
-            def wait(values):
-                time.sleep(0.02)
-                return values
-
-            outputs = tf.numpy_function(wait, [inputs], tf.float32)
-            outputs.set_shape(inputs.shape)
-            return outputs
-
     model = build(hp)
     slow = keras.Sequential([keras.Input((4,)), Slow(), model])
     slow.compile(model.optimizer, model.loss, metrics=["accuracy"])

@@ -181,7 +181,8 @@ for room in (0, 1, 7):
     try:
         backend.append_logs([{"op_code": 1, "study_id": 0}])
     except OSError as error:
-        print(room, errno.errorcode[error.errno], error.filename == str(path), path.stat().st_size - size)
+        grown = path.stat().st_size - size
+        print(room, errno.errorcode[error.errno], error.filename == str(path), grown)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 backend.append_logs([{"op_code": 1, "study_id": 0}])
 backend.close()

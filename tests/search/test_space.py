@@ -29,7 +29,7 @@ PARAMETERS = [
     (Parameter("a", "float", low=0.1, high=0.35, step=0.1), FloatDistribution(0.1, 0.3, step=0.1)),
     (Parameter("a", "float", low=1, high=2), FloatDistribution(1.0, 2.0)),
     (Parameter("a", "float", low=1e-4, high=1, step=10, scale="log"), IntDistribution(0, 4)),
-    (Parameter("a", "float", low=0.9, high=1, scale="reverse_log"), FloatDistribution(0.9, 1, log=True)),
+    (Parameter("", "float", low=1, high=9, scale="reverse_log"), FloatDistribution(1, 9, log=True)),
     (Parameter("a", "int", low=1, high=8, step=2, scale="reverse_log"), IntDistribution(0, 3)),
 ]  # fmt: skip
 ALL = [parameter for parameter, _ in PARAMETERS]

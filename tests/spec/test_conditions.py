@@ -71,13 +71,17 @@ def test_when_form_is_read(
         ("{optimizer: '> 2'}", "'optimizer' is not a number, so '>' makes no sense"),
         (
             "{layers: '> 4 and < 2'}",
-            "this parameter can never be active: 'layers > 4' and 'layers < 2' "
-            "cannot hold together",
+            (
+                "this parameter can never be active: 'layers > 4' and 'layers < 2' "
+                "cannot hold together"
+            ),
         ),
         (
             "{rate: '> 0.5 and < 0.5'}",
-            "this parameter can never be active: 'rate > 0.5' and 'rate < 0.5' "
-            "cannot hold together",
+            (
+                "this parameter can never be active: 'rate > 0.5' and 'rate < 0.5' "
+                "cannot hold together"
+            ),
         ),
     ],
 )
@@ -93,13 +97,17 @@ def test_when_that_cannot_hold_is_refused(tmp_path: Path, when: str, problem: st
         ("{}", ".when: got {}; expected a mapping such as {optimizer: sgd}"),
         (
             "{layers: []}",
-            ".when.layers: got []; expected a value, a list of values "
-            "or a comparison such as '> 2'",
+            (
+                ".when.layers: got []; expected a value, a list of values "
+                "or a comparison such as '> 2'"
+            ),
         ),
         (
             "{layers: ['> 2']}",
-            ".when.layers.0: got '> 2'; expected values in a list; "
-            "write a comparison alone, such as '> 2'",
+            (
+                ".when.layers.0: got '> 2'; expected values in a list; "
+                "write a comparison alone, such as '> 2'"
+            ),
         ),
         ("{layers: '> many'}", ".when.layers: got '> many'; expected a number after >"),
     ],
@@ -132,8 +140,10 @@ def test_when_contradiction_with_a_condition_of_the_parent_is_found(tmp_path: Pa
         "  beta: {low: 0, high: 1, when: {nesterov: true, optimizer: adam}}\n"
     )
     assert refuse(tmp_path, text) == [
-        "space.yaml:7: parameters.beta.when: this parameter can never be active: "
-        "'optimizer in 'sgd'' and 'optimizer in 'adam'' cannot hold together"
+        (
+            "space.yaml:7: parameters.beta.when: this parameter can never be active: "
+            "'optimizer in 'sgd'' and 'optimizer in 'adam'' cannot hold together"
+        )
     ]
 
 
@@ -206,8 +216,10 @@ def test_group_with_another_key_is_refused(tmp_path: Path) -> None:
     """Parameters stand below ``parameters``, so that a typing mistake is no parameter."""
     text = "parameters:\n  opt: {choices: {sgd: {params: {a: 1}}}}\n"
     assert refuse(tmp_path, text) == [
-        "space.yaml:5: parameters.opt.choices.sgd.params: unknown key 'params'; "
-        "expected one of parameters. Did you mean 'parameters'?"
+        (
+            "space.yaml:5: parameters.opt.choices.sgd.params: unknown key 'params'; "
+            "expected one of parameters. Did you mean 'parameters'?"
+        )
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -82,27 +83,27 @@ def test_constraint_means_what_python_means(text: str, expected: bool) -> None:
         ("units in [layers]", "layers is no literal; a list after 'in' needs them"),
         ("1 < 2", "the expression names no parameter, so it would decide nothing"),
         ("units is 3", "'is' is not allowed; write =="),
-        ("pow(units, 2) < 3", "pow() is not allowed; expected one of min, max, abs, len."),
+        ("pow(units, 2) < 3", "'pow' cannot be called; expected one of min, max, abs, len."),
         (
             "mim(units, 2) < 3",
-            "mim() is not allowed; expected one of min, max, abs, len. Did you mean 'min'?",
+            "'mim' cannot be called; expected one of min, max, abs, len. Did you mean 'min'?",
         ),
         (
             "__import__('os') < 3",
-            "__import__() is not allowed; expected one of min, max, abs, len.",
+            "'__import__' cannot be called; expected one of min, max, abs, len.",
         ),
-        ("units.real < 3", "units.real is not allowed; "),
-        ("units[0] < 3", "units[0] is not allowed; "),
-        ("(lambda: 1)() < units", "(lambda: 1)() is not allowed; "),
-        ("[u for u in [1]] == units", "[u for u in [1]] is not allowed; "),
-        ("(units := 3) < 4", "(units := 3) is not allowed; "),
-        ("units if use_bn else 3", "units if use_bn else 3 is not allowed; "),
-        ("f'{units}' == 'a'", "f'{units}' is not allowed; "),
+        ("units.real < 3", "'units.real' is not allowed; "),
+        ("units[0] < 3", "'units[0]' is not allowed; "),
+        ("(lambda: 1)() < units", "'lambda: 1' cannot be called; "),
+        ("[u for u in [1]] == units", "'[u for u in [1]]' is not allowed; "),
+        ("(units := 3) < 4", "'units := 3' is not allowed; "),
+        ("units if use_bn else 3", "'units if use_bn else 3' is not allowed; "),
+        ("f'{units}' == 'a'", "\"f'{units}'\" is not allowed; "),
         ("units < 3j", "3j is not allowed"),
         ("units < None", "None is not allowed"),
         ("units << 3 < 4", "'LShift' is not allowed; "),
         ("units @ 3 < 4", "'MatMult' is not allowed; "),
-        ("max(*[1, 2]) < units", "*[1, 2] is not allowed; "),
+        ("max(*[1, 2]) < units", "'*[1, 2]' is not allowed; "),
         ("max(a=1) < units", "max() takes values"),
         ("units <", "this is no expression: invalid syntax"),
         ("units < 3; units", "this is no expression: invalid syntax"),
@@ -192,22 +193,27 @@ def test_evaluate_equals_python_on_whitelisted_expressions(
 ) -> None:
     """Our evaluator and Python agree on every value, and on what cannot be computed."""
     values = {"a": a, "b": b, "c": c}
+    ours = _outcome(lambda: evaluate(parse_expression(text), values))
+    functions = {"__builtins__": {}, "max": max, "min": min, "abs": abs}
+    theirs = _outcome(lambda: eval(text, functions, values))
+    assert ours == theirs or ours in BOUNDS
+
+
+BOUNDS = {
+    "the expression is too large; split it into several constraints",
+    "a fractional power of a negative number",
+    "a power of more than 1024 bits",
+}
+"""Where our evaluator stops and Python goes on."""
+
+
+def _outcome(compute: Callable[[], Any]) -> Any:
     try:
-        tree = parse_expression(text)
-    except ValueError as error:
-        assert "too large" in str(error)
-        return
-    try:
-        expected = eval(text, {"__builtins__": {}, "max": max, "min": min, "abs": abs}, values)
-    except (ArithmeticError, TypeError) as error:
-        with pytest.raises((ArithmeticError, TypeError)):
-            evaluate(tree, values)
-        assert error is not None
-        return
-    try:
-        assert evaluate(tree, values) == expected
-    except ArithmeticError as error:
-        assert "1024 bits" in str(error) or "fractional power" in str(error)
+        return compute()
+    except (ArithmeticError, ValueError) as error:
+        return str(error)
+    except TypeError:
+        return "a fractional power of a negative number"  # Python compared a complex number
 
 
 @settings(max_examples=300, deadline=None)
@@ -218,4 +224,4 @@ def test_parse_constraint_any_text_is_refused_or_read(text: str) -> None:
         constraint = parse_constraint(text)
     except ValueError:
         return
-    is_satisfied(constraint, {name: 1 for name in constraint.names})
+    is_satisfied(constraint, dict.fromkeys(constraint.names, 1))

@@ -42,7 +42,7 @@ EXPECTED = {
 }
 
 MEASURE = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from sweeps.errors import SpecError
 from sweeps.spec.load import load_spec
@@ -57,7 +57,8 @@ for path in sorted(Path(sys.argv[1]).glob("*.yaml")):
     except SpecError as error:
         kind = "refused"
     measured[path.stem] = [kind, time.process_time() - before]
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+status = Path("/proc/self/status").read_text()
+peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
 print(json.dumps([measured, peak]))
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.spec.parameters import Parameter
-from tests.spec.spaces import load_parameter, refuse_parameter
+from tests.spec.spaces import load, load_parameter, refuse, refuse_parameter
 
 LOG = Parameter("x", "float", low=1e-4, high=0.1, scale="log")
 INT = Parameter("x", "int", low=8, high=64, step=8)
@@ -95,29 +95,40 @@ PLACE = "space.yaml:5: parameters.x"
     [
         (
             "{distribution: log_uniform, min: -9.21034, max: -2.302585}",
-            ".distribution: W&B's log_uniform takes exponents as bounds; write "
-            "x: {type: float, low: 0.0001, high: 0.1, log: true}",
+            (
+                ".distribution: W&B's log_uniform takes exponents as bounds; write "
+                "x: {type: float, low: 0.0001, high: 0.1, log: true}"
+            ),
         ),
         (
             "{distribution: log_uniform, min: 0.001, max: 0.1}",
-            ".distribution: W&B's log_uniform takes exponents as bounds; write "
-            "x: {type: float, low: 1.001, high: 1.10517, log: true}, or "
-            "x: {type: float, low: 0.001, high: 0.1, log: true} if these are the bounds themselves",
+            (
+                ".distribution: W&B's log_uniform takes exponents as bounds; write "
+                "x: {type: float, low: 1.001, high: 1.10517, log: true}, or "
+                "x: {type: float, low: 0.001, high: 0.1, log: true} "
+                "if these are the bounds themselves"
+            ),
         ),
         (
             "{type: log, base: 10.0, minval: -5.0, maxval: 1.0}",
-            ".type: Determined's log takes exponents as bounds; write "
-            "x: {type: float, low: 1e-05, high: 10.0, log: true}",
+            (
+                ".type: Determined's log takes exponents as bounds; write "
+                "x: {type: float, low: 1e-05, high: 10.0, log: true}"
+            ),
         ),
         (
             "{type: log, minval: a}",
-            ".type: Determined's log takes exponents as bounds; write "
-            "x: {type: float, low: ..., high: ..., log: true}",
+            (
+                ".type: Determined's log takes exponents as bounds; write "
+                "x: {type: float, low: ..., high: ..., log: true}"
+            ),
         ),
         (
             "{type: loguniform, min_value: -5, max_value: 1}",
-            ".type: got 'loguniform'; tools disagree on its bounds; "
-            "write type: float with log: true",
+            (
+                ".type: got 'loguniform'; tools disagree on its bounds; "
+                "write type: float with log: true"
+            ),
         ),
         (
             "{low: 1, min: 1, high: 3}",
@@ -129,8 +140,10 @@ PLACE = "space.yaml:5: parameters.x"
         ),
         (
             "{low: 1, hihg: 3}",
-            ".hihg: unknown key 'hihg'; expected one of type, low, high, step, log, choices, "
-            "value, default, when. Did you mean 'high'?",
+            (
+                ".hihg: unknown key 'hihg'; expected one of type, low, high, step, log, choices, "
+                "value, default, when. Did you mean 'high'?"
+            ),
         ),
         ("{low: 3, high: 1}", ".low: got 3, above high 1; expected low <= high"),
         ("{low: 0, high: 1, log: true}", ".low: got 0; the log scale needs low above 0"),
@@ -138,12 +151,14 @@ PLACE = "space.yaml:5: parameters.x"
         ("{type: int, low: 1.5, high: 3}", ".low: got 1.5; expected a whole number"),
         ("{low: true, high: 3}", ".low: got True; expected a number"),
         ("{low: 1}", ": high is missing; a parameter of type int needs it"),
-        ("{type: int}", ": low is missing; a parameter of type int needs it"),
+        ("{type: int, high: 3}", ": low is missing; a parameter of type int needs it"),
         ("{default: 3}", ": got {'default': 3}; expected low and high, choices or a value"),
         (
             "{type: flaot, low: 0, high: 1}",
-            ".type: got 'flaot'; expected one of float, int, categorical, bool, fixed. "
-            "Did you mean 'float'?",
+            (
+                ".type: got 'flaot'; expected one of float, int, categorical, bool, fixed. "
+                "Did you mean 'float'?"
+            ),
         ),
         (
             "{type: bool, low: 0}",
@@ -155,8 +170,10 @@ PLACE = "space.yaml:5: parameters.x"
         ),
         (
             "{type: int, low: 2, high: 40, step: 2, log: true}",
-            ".high: got 40, which low 2 does not reach in factors of 2 (the log scale); "
-            "the nearest is 32 or 64",
+            (
+                ".high: got 40, which low 2 does not reach in factors of 2 (the log scale); "
+                "the nearest is 32 or 64"
+            ),
         ),
         (
             "{low: 1, high: 8, step: 1, log: true}",
@@ -177,50 +194,68 @@ PLACE = "space.yaml:5: parameters.x"
         ("[1, 1.0]", ".1: 1.0 is given twice"),
         (
             "[1, two]",
-            ": got [1, 'two']; expected values of one type, not of several (number, text); "
-            "quote the texts",
+            (
+                ": got [1, 'two']; expected values of one type, not of several (number, text); "
+                "quote the texts"
+            ),
         ),
         (
-            "[[64, 64], [128]]",
-            ".0: got [64, 64]; expected one number, text, true or false; "
-            "give a list a name in code",
+            "[[64, 64]]",
+            (
+                ".0: got [64, 64]; expected one number, text, true or false; "
+                "give a list a name in code"
+            ),
         ),
         (
             "[yes, no]",
-            ": got ['yes', 'no'], which some YAML readers take for booleans; "
-            "write [true, false], or quote the words for texts",
+            (
+                ": got ['yes', 'no'], which some YAML readers take for booleans; "
+                "write [true, false], or quote the words for texts"
+            ),
         ),
         (
             "off",
-            ": got off, which some YAML readers take for a boolean; "
-            "write true or false, or quote it ('off') for the text",
+            (
+                ": got off, which some YAML readers take for a boolean; "
+                "write true or false, or quote it ('off') for the text"
+            ),
         ),
         ("", ": there is no value; expected a range, a list of choices or a value"),
         (
             "lognormal(0, 1)",
-            ": got 'lognormal(0, 1)'; expected one of uniform, loguniform, float, int, choice, "
-            "or quotes around a text. Did you mean 'loguniform'?",
+            (
+                ": got 'lognormal(0, 1)'; expected one of uniform, loguniform, float, int, choice, "
+                "or quotes around a text. Did you mean 'loguniform'?"
+            ),
         ),
         (
             "randint(0, 9)",
-            ": got 'randint(0, 9)'; tools disagree on its upper bound; "
-            "write int(low, high), both inclusive",
+            (
+                ": got 'randint(0, 9)'; tools disagree on its upper bound; "
+                "write int(low, high), both inclusive"
+            ),
         ),
         (
             "int(1, 2",
-            ": got 'int(1, 2'; expected a closing bracket, as in loguniform(1e-4, 1e-1); "
-            "inside {...} or [...] put it in quotes",
+            (
+                ": got 'int(1, 2'; expected a closing bracket, as in loguniform(1e-4, 1e-1); "
+                "inside {...} or [...] put it in quotes"
+            ),
         ),
         (
             "int(1, 2, sept=3)",
-            ": got 'int(1, 2, sept=3)'; expected arguments low, high, step, log, default; "
-            "'sept' is wrong",
+            (
+                ": got 'int(1, 2, sept=3)'; expected arguments low, high, step, log, default; "
+                "'sept' is wrong"
+            ),
         ),
         ("uniform(1)", ": high is missing; a parameter of type float needs it"),
         (
             "{min: 0, max: 1, distribution: normal}",
-            ".distribution: got 'normal'; expected one of uniform, int_uniform, q_uniform, "
-            "log_uniform_values, categorical, constant.",
+            (
+                ".distribution: got 'normal'; expected one of uniform, int_uniform, q_uniform, "
+                "log_uniform_values, categorical, constant. Did you mean 'uniform'?"
+            ),
         ),
         (
             "{type: int, min: 0, max: 1, distribution: uniform}",
@@ -238,8 +273,6 @@ def test_parameter_form_is_refused_with_what_to_do(tmp_path: Path, form: str, pr
 
 def test_parameters_may_be_a_list_with_names(tmp_path: Path) -> None:
     """A list of mappings with a name means the same as a mapping."""
-    from tests.spec.spaces import load, refuse
-
     text = "parameters:\n  - {name: a, low: 1, high: 3}\n  - {name: b, value: 1}\n"
     assert [p.name for p in load(tmp_path, text).parameters] == ["a", "b"]
     assert refuse(tmp_path, "parameters:\n  - {low: 1, high: 3}\n") == [
@@ -250,15 +283,11 @@ def test_parameters_may_be_a_list_with_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["encoder/units", "learning rate", "units_0", "Größe"])
 def test_parameter_name_of_keras_tuner_is_accepted(tmp_path: Path, name: str) -> None:
     """Names with scopes and spaces exist in KerasTuner models, so the file may name them."""
-    from tests.spec.spaces import load
-
     assert load(tmp_path, f"parameters:\n  {name}: [1, 2]\n").parameters[0].name == name
 
 
 @pytest.mark.parametrize("name", ["/a", "a/", "a//b", "{a}", "a\\nb", "", " a", "x" * 101, "a:b"])
 def test_parameter_name_that_would_break_something_is_refused(tmp_path: Path, name: str) -> None:
     """Line breaks, braces, colons and empty scopes are refused with the line."""
-    from tests.spec.spaces import refuse
-
     (problem,) = refuse(tmp_path, f'parameters:\n  "{name}": [1, 2]\n')
     assert problem.startswith("space.yaml:5: parameters: got the parameter name ")

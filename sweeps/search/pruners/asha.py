@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class AshaOptions(Options):
-    """Options of ASHA.
+    """Options of ASHA."""
 
-    Attributes:
-        min_epochs: The first rung: the first epoch at which a trial may be pruned.
-        reduction_factor: Of this many trials on a rung one goes on, and the next
-            rung is this many times further.
-    """
-
-    min_epochs: int = Field(2, ge=1)
-    reduction_factor: int = Field(3, ge=2)
+    min_epochs: int = Field(
+        2, ge=1, description="The first rung: the first epoch at which a trial may be pruned."
+    )
+    reduction_factor: int = Field(
+        3,
+        ge=2,
+        description="One trial of this many goes on; the next rung is this many times further.",
+    )
 
 
 class Asha:
@@ -39,8 +39,12 @@ class Asha:
 
     @staticmethod
     def check(options: AshaOptions, spec: SweepSpec) -> Iterator[tuple[str, str]]:
-        """Refuse a first rung that no trial leaves early."""
-        if options.min_epochs >= spec.training.epochs:
+        """Refuse a first rung that no trial leaves early, where somebody chose it.
+
+        The default one may lie behind the last epoch of a short sweep: then nothing is pruned.
+        """
+        is_chosen = options.min_epochs != AshaOptions().min_epochs
+        if is_chosen and options.min_epochs >= spec.training.epochs:
             message = (
                 f"got {options.min_epochs}; expected less than training.epochs, which is "
                 f"{spec.training.epochs}. Set it lower, or choose the pruner none."

@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 
 
 class HyperbandOptions(Options):
-    """Options of Hyperband.
+    """Options of Hyperband."""
 
-    Attributes:
-        min_epochs: The first rung of the most eager bracket.
-        reduction_factor: Of this many trials on a rung one goes on, and the next
-            rung is this many times further.
-    """
-
-    min_epochs: int = Field(1, ge=1)
-    reduction_factor: int = Field(3, ge=2)
+    min_epochs: int = Field(1, ge=1, description="The first rung of the most eager bracket.")
+    reduction_factor: int = Field(
+        3,
+        ge=2,
+        description="One trial of this many goes on; the next rung is this many times further.",
+    )
 
 
 class Hyperband:

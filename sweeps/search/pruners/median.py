@@ -15,15 +15,10 @@ if TYPE_CHECKING:
 
 
 class MedianOptions(Options):
-    """Options of the median stopping rule.
+    """Options of the median stopping rule."""
 
-    Attributes:
-        startup_trials: Complete trials before anything is pruned.
-        min_epochs: First epoch at which a trial may be pruned.
-    """
-
-    startup_trials: int = Field(5, ge=1)
-    min_epochs: int = Field(2, ge=1)
+    startup_trials: int = Field(5, ge=1, description="Complete trials before anything is pruned.")
+    min_epochs: int = Field(2, ge=1, description="First epoch at which a trial may be pruned.")
 
 
 class Median:

@@ -15,17 +15,15 @@ if TYPE_CHECKING:
 
 
 class PatientOptions(Options):
-    """Options of patience.
+    """Options of patience."""
 
-    Attributes:
-        patience: Reported epochs without improvement that are waited through.
-        min_delta: Improvement below this counts as none, in units of the objective.
-        min_epochs: First epoch at which a trial may be pruned.
-    """
-
-    patience: int = Field(5, ge=0)
-    min_delta: float = Field(0.0, ge=0)
-    min_epochs: int = Field(2, ge=1)
+    patience: int = Field(
+        5, ge=0, description="Reported epochs without improvement that are waited through."
+    )
+    min_delta: float = Field(
+        0.0, ge=0, description="Improvement below this counts as none, in units of the objective."
+    )
+    min_epochs: int = Field(2, ge=1, description="First epoch at which a trial may be pruned.")
 
 
 class Patient:

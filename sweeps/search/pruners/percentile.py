@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 
 
 class PercentileOptions(Options):
-    """Options of the percentile stopping rule.
+    """Options of the percentile stopping rule."""
 
-    Attributes:
-        percentile: Share of trials that may go on, in percent: 25 keeps the best quarter.
-        startup_trials: Complete trials before anything is pruned.
-        min_epochs: First epoch at which a trial may be pruned.
-    """
-
-    percentile: float = Field(25.0, gt=0, le=100)
-    startup_trials: int = Field(5, ge=1)
-    min_epochs: int = Field(2, ge=1)
+    percentile: float = Field(
+        25.0,
+        gt=0,
+        le=100,
+        description="Share of trials that may go on, in percent: 25 keeps the best quarter.",
+    )
+    startup_trials: int = Field(5, ge=1, description="Complete trials before anything is pruned.")
+    min_epochs: int = Field(2, ge=1, description="First epoch at which a trial may be pruned.")
 
 
 class Percentile:

@@ -15,17 +15,11 @@ if TYPE_CHECKING:
 
 
 class ThresholdOptions(Options):
-    """Options of the threshold.
+    """Options of the threshold."""
 
-    Attributes:
-        low: A value below this stops the trial.
-        high: A value above this stops the trial.
-        min_epochs: First epoch at which a trial may be pruned.
-    """
-
-    low: float | None = None
-    high: float | None = None
-    min_epochs: int = Field(2, ge=1)
+    low: float | None = Field(None, description="A value below this stops the trial.")
+    high: float | None = Field(None, description="A value above this stops the trial.")
+    min_epochs: int = Field(2, ge=1, description="First epoch at which a trial may be pruned.")
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:

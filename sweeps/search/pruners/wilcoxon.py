@@ -15,15 +15,12 @@ if TYPE_CHECKING:
 
 
 class WilcoxonOptions(Options):
-    """Options of the signed-rank test.
+    """Options of the signed-rank test."""
 
-    Attributes:
-        p_threshold: Stop below this p-value; smaller stops later and more surely.
-        min_epochs: First epoch at which a trial may be pruned.
-    """
-
-    p_threshold: float = Field(0.1, gt=0, lt=1)
-    min_epochs: int = Field(2, ge=1)
+    p_threshold: float = Field(
+        0.1, gt=0, lt=1, description="Stop below this p-value; smaller stops later and more surely."
+    )
+    min_epochs: int = Field(2, ge=1, description="First epoch at which a trial may be pruned.")
 
 
 class Wilcoxon:

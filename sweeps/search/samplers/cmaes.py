@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 
 class CmaesOptions(Options):
-    """Options of CMA-ES.
+    """Options of CMA-ES."""
 
-    Attributes:
-        population: Trials per generation, at least 4. None means 4 + 3 ln(number of parameters).
-        sigma: First step size, as a share of each parameter's range.
-        use_pruned: Learn from pruned trials too, by the best value they reached. Most
-            trials are pruned where a pruner is at work.
-    """
-
-    population: int | None = Field(None, ge=4)
-    sigma: float = Field(1 / 6, gt=0, le=1)
-    use_pruned: bool = True
+    population: int | None = Field(
+        None,
+        ge=4,
+        description="Trials per generation, at least 4. None means 4 + 3 ln(number of parameters).",
+    )
+    sigma: float = Field(
+        1 / 6, gt=0, le=1, description="First step size, as a share of each parameter's range."
+    )
+    use_pruned: bool = Field(
+        True,
+        description="Learn from pruned trials too, by the best value they reached.",
+    )
 
 
 class Cmaes:

@@ -18,13 +18,11 @@ _PACKAGES = ("torch", "scipy")
 
 
 class GpOptions(Options):
-    """Options of the Gaussian process.
+    """Options of the Gaussian process."""
 
-    Attributes:
-        startup_trials: Trials drawn at random before the first model of the space.
-    """
-
-    startup_trials: int = Field(10, ge=0)
+    startup_trials: int = Field(
+        10, ge=0, description="Trials drawn at random before the first model of the space."
+    )
 
 
 class Gp:

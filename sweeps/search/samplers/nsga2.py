@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 
 class Nsga2Options(Options):
-    """Options of NSGA-II.
+    """Options of NSGA-II."""
 
-    Attributes:
-        population: Trials per generation. Only complete trials count.
-        crossover: Chance that a child has two parents instead of one.
-        mutation: Chance that a parameter is drawn anew. None means 1 / number of parameters.
-    """
-
-    population: int = Field(20, ge=2)
-    crossover: float = Field(0.9, ge=0, le=1)
-    mutation: float | None = Field(None, ge=0, le=1)
+    population: int = Field(
+        20, ge=2, description="Trials per generation. Only complete trials count."
+    )
+    crossover: float = Field(
+        0.9, ge=0, le=1, description="Chance that a child has two parents instead of one."
+    )
+    mutation: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Chance that a parameter is drawn anew. None means 1 / number of parameters.",
+    )
 
 
 class Nsga2:

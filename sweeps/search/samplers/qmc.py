@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
+
 from sweeps.search.options import Options, check_packages, require
 from sweeps.search.samplers._base import Proposal
 from sweeps.spec.model import SweepSpec
@@ -14,16 +16,15 @@ if TYPE_CHECKING:
 
 
 class QmcOptions(Options):
-    """Options of quasi-Monte Carlo.
+    """Options of quasi-Monte Carlo."""
 
-    Attributes:
-        sequence: ``sobol`` or ``halton``. Sobol covers best where the number of trials is a power
-            of two.
-        scramble: Randomize the sequence by the sweep's seed, keeping its evenness.
-    """
-
-    sequence: Literal["sobol", "halton"] = "sobol"
-    scramble: bool = True
+    sequence: Literal["sobol", "halton"] = Field(
+        "sobol",
+        description="sobol or halton. Sobol is best for 2, 4, 8, ... trials.",
+    )
+    scramble: bool = Field(
+        True, description="Randomize the sequence by the sweep's seed, keeping its evenness."
+    )
 
 
 class Qmc:

@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 
 class TpeOptions(Options):
-    """Options of TPE.
+    """Options of TPE."""
 
-    Attributes:
-        startup_trials: Trials drawn at random before the first model of the space.
-        candidates: Points drawn from the model of good trials, of which the best is proposed.
-    """
-
-    startup_trials: int = Field(10, ge=0)
-    candidates: int = Field(24, ge=1)
+    startup_trials: int = Field(
+        10, ge=0, description="Trials drawn at random before the first model of the space."
+    )
+    candidates: int = Field(
+        24,
+        ge=1,
+        description="Points drawn from the model of good trials, of which the best is proposed.",
+    )
 
 
 class Tpe:

@@ -1,0 +1,136 @@
+"""What a user would write: `build` functions, and the `load` of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from sweeps.training.data import Data
+from tests.training.samples import compile_classifier, make_cnn, make_data, make_mlp, make_rnn
+
+
+def give(data: Data) -> Any:
+    """Give splits as a user's function does."""
+    assert data.validation is not None
+    return data.train.arrays, data.validation.arrays
+
+
+def build_mlp(hp: Any) -> Any:
+    return make_mlp()
+
+
+def load_mlp() -> Any:
+    return give(make_data())
+
+
+def build_with_units(hp: Any) -> Any:
+    units = hp.Int("units", 4, 8)
+    assert hp.Int("units", 4, 8) == units
+    hp.Fixed("epochs", 1)
+    return make_mlp(units=units)
+
+
+load_with_units = load_mlp
+
+
+def build_cnn(hp: Any) -> Any:
+    return make_cnn()
+
+
+def load_cnn() -> Any:
+    return give(make_data((6, 6, 1)))
+
+
+def build_rnn(hp: Any) -> Any:
+    return make_rnn()
+
+
+def load_rnn() -> Any:
+    return give(make_data((5, 2)))
+
+
+def build_accumulating(hp: Any) -> Any:
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.05, 5, 0.9)
+    return make_mlp(
+        keras.optimizers.AdamW(
+            schedule,
+            gradient_accumulation_steps=2,
+            use_ema=True,
+            ema_momentum=0.9,
+            ema_overwrite_frequency=3,
+        )
+    )
+
+
+load_accumulating = load_mlp
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnStep(keras.Sequential):
+    """Trains by `model.fit`, since it has its own train_step."""
+
+    def train_step(self, data: Any) -> Any:
+        return super().train_step(data)
+
+
+def build_own_step(hp: Any) -> Any:
+    layers = [keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(3)]
+    return compile_classifier(OwnStep(layers), "adam")
+
+
+load_own_step = load_mlp
+
+
+def build_diverging(hp: Any) -> Any:
+    """Climb instead of descending: every epoch is worse than the first."""
+    layers = [keras.Input((4,)), keras.layers.Dropout(0.1), keras.layers.Dense(3)]
+    model = compile_classifier(keras.Sequential(layers), "sgd")
+    model.optimizer.learning_rate = -0.5
+    return model
+
+
+load_diverging = load_mlp
+
+
+def build_improving(hp: Any) -> Any:
+    layers = [keras.Input((4,)), keras.layers.Dense(3)]
+    return compile_classifier(keras.Sequential(layers), keras.optimizers.Adam(0.05))
+
+
+load_improving = load_mlp
+
+
+@keras.saving.register_keras_serializable("tests")
+class NanAfter(keras.layers.Layer):
+    """Gives NaN while training, after so many batches."""
+
+    def __init__(self, batches: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.batches = batches
+        self.seen = self.add_weight(name="seen", shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if training:
+            self.seen.assign_add(1.0)
+        return tf.where(self.seen > self.batches, float("nan"), 1.0) * inputs
+
+    def get_config(self) -> Any:
+        return {**super().get_config(), "batches": self.batches}
+
+
+def build_nan_later(hp: Any) -> Any:
+    layers = [keras.Input((4,)), keras.layers.Dense(3), NanAfter(3)]
+    return compile_classifier(keras.Sequential(layers), "sgd")
+
+
+load_nan_later = load_mlp
+
+
+def build_nan(hp: Any) -> Any:
+    layers = [keras.Input((4,)), keras.layers.Dense(3), NanAfter(0)]
+    return compile_classifier(keras.Sequential(layers), "sgd")
+
+
+load_nan = load_mlp

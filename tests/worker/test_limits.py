@@ -1,0 +1,55 @@
+"""Tests of `sweeps.worker.limits`."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sweeps.worker.limits import Share, Stop, divide_cores
+
+
+def test_stop_without_a_reason_goes_on() -> None:
+    """Nothing asked, nothing stops."""
+    assert Stop().reason == ""
+    assert Stop(time.monotonic() + 3600).reason == ""
+
+
+def test_stop_keeps_the_first_reason() -> None:
+    """Ctrl-C during a stop for another reason does not rename it."""
+    stop = Stop()
+    stop.ask("interrupted")
+    stop.ask("failures")
+    assert stop.reason == "interrupted"
+
+
+def test_stop_past_its_deadline_is_a_timeout() -> None:
+    """Time up is a reason of its own, unless there was one before."""
+    assert Stop(time.monotonic()).reason == "timeout"
+    stop = Stop(time.monotonic())
+    stop.ask("interrupted")
+    assert stop.reason == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("workers", "trials", "cores", "share"),
+    [
+        ("auto", 40, 8, Share(8, 1)),
+        ("auto", 3, 8, Share(3, 2)),
+        ("auto", 40, 1, Share(1, 1)),
+        (2, 40, 8, Share(2, 4)),
+        (3, 40, 8, Share(3, 2)),
+        (16, 40, 8, Share(16, 1)),
+        ("auto", 0, 8, Share(1, 8)),
+    ],
+)
+def test_divide_cores(workers: int | str, trials: int, cores: int, share: Share) -> None:
+    """As many workers as cores and trials allow; what is left of the cores becomes threads."""
+    assert divide_cores(workers, trials, cores) == share
+
+
+def test_divide_cores_asks_the_machine() -> None:
+    """Without a number it never uses more threads than there are cores."""
+    share = divide_cores("auto", 1000)
+    assert share.workers >= 1
+    assert share.threads == 1
