@@ -14,7 +14,13 @@
     ├── NoLeaderError            1   no trial has completed, so there is no best one
     ├── JournalError             1   the study's journal is damaged
     ├── CheckpointError          1   a checkpoint is missing, incomplete or changed
-    └── BundleError              1   a bundle is incomplete, changed or does not reproduce its score
+    ├── BundleError              1   a bundle is incomplete, changed or does not reproduce its score
+    ├── ForkServerError          1   the process that forks trials could not start, or died
+    └── search.trials
+        ├── TrialFinishedError   1   a late result of a trial that has ended already
+        ├── SpaceExhaustedError  1   every configuration of a finite space has been tried
+        ├── InfeasibleSpaceError 2   no point fulfils the constraints
+        └── ParameterError       2   a value or a declaration that the parameter cannot have
 """
 
 from __future__ import annotations

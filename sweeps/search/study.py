@@ -266,11 +266,11 @@ class Study:
         trial = self._store.read_running(number)
         try:
             values = self._proposer.propose(trial, trial.user_attrs.get(QUEUED, {}))
+            for name, value in values.items():
+                self._store.set_parameter(number, self._declared[name], value)
         except (InfeasibleSpaceError, ParameterError) as error:
             self.tell(number, TrialOutcome("failed", cause="proposal", reason=str(error)))
             raise
-        for name, value in values.items():
-            self._store.set_parameter(number, self._declared[name], value)
         self._store.set_attribute(number, VALUES, values)  # last: it marks the proposal as complete
         return AskedTrial(number, values)
 

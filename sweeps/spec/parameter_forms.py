@@ -74,7 +74,6 @@ def expand_parameter(node: Node) -> Node:
         return _expand_call(node)
     if node.value is None:
         raise node.error("there is no value; expected a range, a list of choices or a value")
-    refuse_old_bool(node)
     return node.with_value({"value": node})
 
 

@@ -8,6 +8,7 @@ own ``train_step`` for all batches inside one graph. Weights and logs are bit-id
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -190,10 +191,23 @@ def compile_pass(step: Callable[[Any], Any], split: Split, batch_size: int) -> P
         )
 
     def run_pass(order: Any, model: Any) -> dict[str, float]:
-        run(None if order is None else tf.constant(order, tf.int64))
+        with _without_constant_folding():
+            run(None if order is None else tf.constant(order, tf.int64))
         return {name: _to_python(value) for name, value in model.get_metrics_result().items()}
 
     return run_pass
+
+
+@contextlib.contextmanager
+def _without_constant_folding() -> Iterator[None]:
+    # Within a loop TensorFlow multiplies a chain of constants in another order than outside, so
+    # that a learning rate schedule would differ from that of `model.fit` in its last bit.
+    before = tf.config.optimizer.get_experimental_options().get("constant_folding", True)
+    tf.config.optimizer.set_experimental_options({"constant_folding": False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"constant_folding": before})
 
 
 class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]

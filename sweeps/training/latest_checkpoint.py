@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,10 @@ def list_variables(model: Any) -> list[Any]:
 
 
 def describe_variable(variable: Any) -> str:
-    """Name a variable with its type and shape."""
-    return f"{variable.path.rpartition('/')[2]} {variable.dtype}{list(variable.shape)}"
+    """Name a variable with its type and shape, the same in every process."""
+    # Keras numbers layers as they are made in a process: sequential_3_dense_7_kernel_momentum.
+    name = re.sub(r"_[0-9]+(?=_|$)", "", variable.path.rpartition("/")[2])
+    return f"{name} {variable.dtype}{list(variable.shape)}"
 
 
 def _save_arrays(path: Path, variables: Sequence[Any]) -> None:

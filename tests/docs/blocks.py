@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -71,6 +73,20 @@ def read_blocks(page: str) -> list[Block]:
     ]
 
 
+def follow_page(page: str, folder: Path) -> str:
+    """Do in `folder` what a reader does with a page, from its top, and give all that was printed.
+
+    Programs that follow each other are one session, as in a notebook: Keras is imported once.
+    """
+    printed = ""
+    for is_session, blocks in groupby(read_blocks(page), key=_is_program):
+        group = list(blocks)
+        if is_session:
+            group = [replace(group[0], text="".join(block.text for block in group))]
+        printed += "".join(follow(block, folder) for block in group)
+    return printed
+
+
 def follow(block: Block, folder: Path) -> str:
     """Do in `folder` what a reader does with a block, and give what was printed."""
     if block.marker == "file":
@@ -88,7 +104,7 @@ def list_commands(block: Block) -> list[list[str]]:
         return [[sys.executable, "-c", block.text]]
     if block.language != "sh":
         return []
-    commands = [line.split() for line in block.text.splitlines()]
+    commands = [shlex.split(line) for line in block.text.splitlines()]
     unknown = [command for command in commands if command[0] != "python"]
     assert not unknown, f"{block.place}: {unknown}: start it with 'python', or mark the block."
     return [[sys.executable, *command[1:]] for command in commands]
@@ -96,8 +112,9 @@ def list_commands(block: Block) -> list[list[str]]:
 
 def copy_repository(folder: Path) -> Path:
     """Copy what a clone holds, without what was made in it since."""
-    names = ("sweeps", "search_spaces", "tests", "docs", "pyproject.toml", "README.md")
-    for name in names:
+    folders = ("sweeps", "search_spaces", "tests", "docs", ".ci")
+    files = [path.name for path in REPOSITORY.glob("*.*") if path.suffix in {".md", ".toml"}]
+    for name in (*folders, *files):
         source = REPOSITORY / name
         if source.is_dir():
             ignored = shutil.ignore_patterns("__pycache__", "*.tmp-*")
@@ -105,6 +122,10 @@ def copy_repository(folder: Path) -> Path:
         else:
             shutil.copy(source, folder / name)
     return folder
+
+
+def _is_program(block: Block) -> bool:
+    return block.language == "python" and not block.marker
 
 
 def _add_to_menu(path: Path, entry: str) -> None:

@@ -182,6 +182,18 @@ def test_suggest_other_kind_under_the_same_name_is_refused(tmp_path: Path):
     train(study, study.ask())
 
 
+def test_ask_other_choices_than_earlier_trials_fails_the_trial_and_says_so(tmp_path: Path):
+    """Choices that were changed between two runs leave no trial running for ever."""
+    with open_sample(tmp_path, parameters=FINITE[:1]) as study:
+        study.ask()
+    wider = (Parameter("optimizer", "categorical", choices=("adam", "sgd", "lion")),)
+    with open_sample(tmp_path, parameters=wider) as study:
+        with pytest.raises(ParameterError, match="optimizer: earlier trials"):
+            study.ask()
+        assert [record.state for record in study.trials()] == ["running", "failed"]
+        assert study.trials()[1].cause == "proposal"
+
+
 def test_record_values_is_what_a_record_shows(tmp_path: Path):
     """The values of the built model, fixed ones included, join the proposed ones."""
     study = open_sample(tmp_path)

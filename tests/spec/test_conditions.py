@@ -38,6 +38,8 @@ def _space(when: str) -> str:
         ("{optimizer: '!= sgd'}", [("optimizer", "not_in", ("sgd",))]),
         ("{layers: '> 2'}", [("layers", ">", (2,))]),
         ("{layers: '>=2 and < 5'}", [("layers", ">=", (2,)), ("layers", "<", (5,))]),
+        ("{rate: '> 0.2 and < 0.5'}", [("rate", ">", (0.2,)), ("rate", "<", (0.5,))]),
+        ("{wide: '> 10 and < 12'}", [("wide", ">", (10,)), ("wide", "<", (12,))]),
         ("{layers: 3}", [("layers", "in", (3,))]),
         ("{layers: '== 3'}", [("layers", "in", (3,))]),
         ("{use_bn: true}", [("use_bn", "in", (True,))]),
@@ -73,6 +75,13 @@ def test_when_form_is_read(
             "{layers: '> 4 and < 2'}",
             (
                 "this parameter can never be active: 'layers > 4' and 'layers < 2' "
+                "cannot hold together"
+            ),
+        ),
+        (
+            "{wide: '> 10 and < 11'}",
+            (
+                "this parameter can never be active: 'wide > 10' and 'wide < 11' "
                 "cannot hold together"
             ),
         ),

@@ -1,4 +1,4 @@
-"""Tests of `sweeps.training.train`: an interrupted trial comes to the same bits as one that was not."""
+"""Tests of `sweeps.training.train`: an interrupted trial comes to the same bits as any other."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from sweeps.search.samplers._base import Proposal
-from sweeps.search.samplers.cmaes import CmaesOptions
 from sweeps.search.space import from_unit, to_unit
 
 if TYPE_CHECKING:
@@ -31,12 +30,18 @@ class CmaesSampler(BaseSampler):
     """Draws one point from the distribution that the finished trials lead to.
 
     Args:
-        options: The user's options.
         proposal: What is to be proposed.
+        population: Trials per generation; None lets CMA-ES choose.
+        sigma: First step size, as a share of each parameter's range.
+        use_pruned: Learn from pruned trials too.
     """
 
-    def __init__(self, options: CmaesOptions, proposal: Proposal) -> None:
-        self._options = options
+    def __init__(
+        self, proposal: Proposal, *, population: int | None, sigma: float, use_pruned: bool
+    ) -> None:
+        self._population = population
+        self._sigma = sigma
+        self._use_pruned = use_pruned
         self._seed = proposal.seed
         self._random = RandomSampler(seed=proposal.seed)
 
@@ -78,7 +83,7 @@ class CmaesSampler(BaseSampler):
 
     def _list_finished(self, study: Study) -> list[FrozenTrial]:
         # The optimizer knows no infinity, and ranks only what has a value.
-        states = [TrialState.COMPLETE, *([TrialState.PRUNED] * self._options.use_pruned)]
+        states = [TrialState.COMPLETE, *([TrialState.PRUNED] * self._use_pruned)]
         trials = study.get_trials(deepcopy=False, states=states)
         return [trial for trial in trials if trial.values and np.isfinite(trial.values[0])]
 
@@ -87,11 +92,11 @@ class CmaesSampler(BaseSampler):
 
         return CMA(
             mean=np.full(num_dimensions, 0.5),
-            sigma=self._options.sigma,
+            sigma=self._sigma,
             bounds=np.tile([0.0, 1.0], (num_dimensions, 1)),
             n_max_resampling=10 * num_dimensions,
             seed=self._seed % 2**31,
-            population_size=self._options.population,
+            population_size=self._population,
         )
 
     def _replay(

@@ -57,4 +57,4 @@ class Cmaes:
         require("the sampler cmaes", extra="cmaes", packages=("cmaes",))
         from sweeps.search.samplers._cmaes_sampler import CmaesSampler
 
-        return CmaesSampler(options, proposal)
+        return CmaesSampler(proposal, **options.model_dump())

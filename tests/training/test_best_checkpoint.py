@@ -1,0 +1,253 @@
+"""Tests of `sweeps.training.best_checkpoint`, against Keras' own ModelCheckpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from sweeps.checkpoints.better import Direction
+from sweeps.checkpoints.store import BestStore, open_best
+from sweeps.paths import TrialPaths
+from sweeps.training.best_checkpoint import BestCheckpointing
+from tests.training.samples import make_mlp
+
+NAN, INF = float("nan"), float("inf")
+Values = list[float | None]
+
+
+def make_model() -> Any:
+    """Make a model of one weight, which tells the epoch in which it was saved."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def play(callback: Any, model: Any, values: Values, first: int = 1) -> None:
+    """Let a callback see epochs with these values of val_loss; None means not validated."""
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, value in enumerate(values, first):
+        model.layers[0].kernel.assign([[float(epoch)]])
+        logs = {"loss": 1.0} if value is None else {"loss": 1.0, "val_loss": value}
+        callback.on_epoch_end(epoch - 1, logs)
+    callback.on_train_end()
+
+
+def read_saved(folder: Path) -> dict[int, float]:
+    """Read which epochs were saved, with the weight that each file holds."""
+    return {
+        int(path.name.removesuffix(".keras")): float(
+            keras.models.load_model(path).layers[0].kernel.numpy()[0, 0]
+        )
+        for path in folder.glob("*.keras")
+    }
+
+
+def save_with_keras(folder: Path, values: Values, direction: Direction = "minimize") -> Any:
+    folder.mkdir(parents=True, exist_ok=True)
+    callback = keras.callbacks.ModelCheckpoint(
+        folder / "{epoch}.keras",
+        monitor="val_loss",
+        mode=direction[:3],
+        save_best_only=True,
+    )
+    play(callback, make_model(), values)
+    return read_saved(folder)
+
+
+def make_callback(
+    folder: Path,
+    *,
+    template: str = "{epoch}.keras",
+    direction: Direction = "minimize",
+    keep_older: bool = True,
+    save_best_only: bool = True,
+    attempt: int = 1,
+) -> BestCheckpointing:
+    return BestCheckpointing(
+        BestStore(TrialPaths(folder), keep_older=keep_older),
+        template,
+        "val_loss",
+        direction,
+        counters={"trial": 7, "attempt": attempt},
+        save_best_only=save_best_only,
+    )
+
+
+def save_with_ours(folder: Path, values: Values, direction: Direction = "minimize") -> Any:
+    play(make_callback(folder, direction=direction), make_model(), values)
+    return read_saved(TrialPaths(folder).checkpoints)
+
+
+@pytest.mark.parametrize(
+    ("values", "direction", "epochs"),
+    [
+        ([3.0, 2.0, 1.0], "minimize", [1, 2, 3]),
+        ([1.0, 2.0, 3.0], "minimize", [1]),
+        ([2.0, 2.0, 1.0, 1.0], "minimize", [1, 3]),
+        ([0.5, -0.5, 0.0, -1e-9, -0.6], "minimize", [1, 2, 5]),
+        ([0.1, 0.9, 0.9, 0.8, 0.95], "maximize", [1, 2, 5]),
+        ([-1.0, -2.0, -0.5], "maximize", [1, 3]),
+        ([1.0, NAN, 0.5], "minimize", [1, 3]),
+        ([1.0, INF, 0.5], "minimize", [1, 3]),
+    ],
+)
+def test_best_checkpointing_saves_what_keras_saves(
+    tmp_path: Path, values: Values, direction: Direction, epochs: list[int]
+) -> None:
+    """Where Keras' own callback is right, the same epochs are saved with the same weights."""
+    expected = {epoch: float(epoch) for epoch in epochs}
+    assert save_with_keras(tmp_path / "keras", values, direction) == expected
+    assert save_with_ours(tmp_path / "ours", values, direction) == expected
+
+
+def test_best_checkpointing_nan_first_epoch_does_not_block_later_saves(tmp_path: Path) -> None:
+    """NaN is never the best, so the first finite epoch is saved."""
+    assert save_with_ours(tmp_path, [NAN, 3.0, 2.0]) == {2: 2.0, 3: 3.0}
+
+
+def test_keras_nan_first_epoch_blocks_later_saves(tmp_path: Path) -> None:
+    """Red control: ModelCheckpoint takes NaN for the best and never saves again."""
+    assert list(save_with_keras(tmp_path, [NAN, 3.0, 2.0])) == [1]
+
+
+@pytest.mark.parametrize(("value", "direction"), [(-INF, "minimize"), (INF, "maximize")])
+def test_best_checkpointing_infinity_never_wins(
+    tmp_path: Path, value: float, direction: Direction
+) -> None:
+    """An infinite value is a mistake of the arithmetic, not a record."""
+    assert save_with_ours(tmp_path, [value, 1.0], direction) == {2: 2.0}
+
+
+def test_best_checkpointing_passes_over_epochs_that_were_not_validated(tmp_path: Path) -> None:
+    """With validation_freq 2, only validated epochs can be best."""
+    assert save_with_ours(tmp_path, [None, 3.0, None, 2.0]) == {2: 2.0, 4: 4.0}
+
+
+@pytest.mark.filterwarnings("ignore:Can save best model only")
+def test_keras_saves_epochs_that_were_not_validated(tmp_path: Path) -> None:
+    """Red control: without the metric, ModelCheckpoint saves although nothing was compared."""
+    assert set(save_with_keras(tmp_path, [None, 3.0, None, 2.0])) != {2, 4}
+
+
+def test_best_checkpointing_of_a_resumed_trial_knows_its_best(tmp_path: Path) -> None:
+    """A worse epoch of a later attempt does not replace a better one of an earlier attempt."""
+    play(make_callback(tmp_path, template="best.keras", keep_older=False), make_model(), [0.5])
+    later = make_callback(tmp_path, template="best.keras", keep_older=False, attempt=2)
+    play(later, make_model(), [0.9], first=2)
+    best = BestStore(TrialPaths(tmp_path)).find_best()
+    assert best is not None
+    assert (best.file, best.value, best.epoch) == ("best.keras", 0.5, 1)
+    assert (
+        float(keras.models.load_model(open_best(TrialPaths(tmp_path))).layers[0].kernel[0, 0]) == 1
+    )
+
+
+def test_keras_resumed_overwrites_the_better_file(tmp_path: Path) -> None:
+    """Red control: a ModelCheckpoint made anew forgets the best and overwrites it."""
+    for first, value in ((1, 0.5), (2, 0.9)):
+        callback = keras.callbacks.ModelCheckpoint(
+            tmp_path / "best.keras", monitor="val_loss", mode="min", save_best_only=True
+        )
+        play(callback, make_model(), [value], first=first)
+    assert float(keras.models.load_model(tmp_path / "best.keras").layers[0].kernel[0, 0]) == 2
+
+
+def test_best_checkpointing_keeps_the_best_only(tmp_path: Path) -> None:
+    """Templated files of older bests go, which Keras leaves for ever."""
+    play(make_callback(tmp_path, keep_older=False), make_model(), [3.0, 2.0, 2.5, 1.0])
+    names = sorted(path.name for path in TrialPaths(tmp_path).checkpoints.iterdir())
+    assert names == ["4.keras", "best.json"]
+
+
+def test_best_checkpointing_names_that_round_to_one_stay_distinct(tmp_path: Path) -> None:
+    """The recorded best is never overwritten by the file that is to replace it."""
+    callback = make_callback(tmp_path, template="{val_loss:.1f}.keras")
+    play(callback, make_model(), [0.52, 0.51, 0.49])
+    names = sorted(path.name for path in TrialPaths(tmp_path).checkpoints.iterdir())
+    assert names == ["0.5-2.keras", "0.5.keras", "best.json"]
+    assert open_best(TrialPaths(tmp_path)).name == "0.5.keras"
+
+
+def test_best_checkpointing_fills_every_counter(tmp_path: Path) -> None:
+    """Trial, attempt, epoch and the count of optimizer updates."""
+    model = make_mlp()
+    model.optimizer.iterations.assign(340)
+    callback = make_callback(
+        tmp_path, template="{trial:04d}-{attempt}-{epoch:02d}-{step:06d}.weights.h5", attempt=2
+    )
+    callback.set_model(model)
+    callback.on_epoch_end(11, {"val_loss": 0.5})
+    assert open_best(TrialPaths(tmp_path)).name == "0007-2-12-000340.weights.h5"
+
+
+def test_best_checkpointing_save_all_records_the_best_among_them(tmp_path: Path) -> None:
+    """save_best_only: false writes every epoch, NaN included, and still knows the best."""
+    callback = make_callback(tmp_path, save_best_only=False)
+    play(callback, make_model(), [2.0, 3.0, NAN, None, 1.0, 4.0])
+    trial = TrialPaths(tmp_path)
+    assert set(read_saved(trial.checkpoints)) == {1, 2, 3, 4, 5, 6}
+    assert open_best(trial).name == "5.keras"
+
+
+def test_best_checkpointing_save_all_never_overwrites_the_recorded_best(tmp_path: Path) -> None:
+    """An epoch trained again with another value keeps both: the record and its file must agree."""
+    play(make_callback(tmp_path, save_best_only=False), make_model(), [2.0])
+    play(make_callback(tmp_path, save_best_only=False), make_model(), [3.0, 1.0])
+    trial = TrialPaths(tmp_path)
+    assert open_best(trial).name == "2.keras"
+    names = sorted(path.name for path in trial.checkpoints.iterdir())
+    assert names == ["1-2.keras", "1.keras", "2.keras", "best.json"]
+
+
+class Unsavable(keras.layers.Layer):
+    """Raises once it is told to."""
+
+    broken = False
+
+    def get_config(self) -> Any:
+        if self.broken:
+            raise RuntimeError("no config")
+        return super().get_config()
+
+
+def make_breaking() -> Any:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1), Unsavable()])
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_best_checkpointing_save_that_raises_leaves_the_old_best(tmp_path: Path) -> None:
+    """A layer that cannot be saved any more costs the new checkpoint, not the old one."""
+    model, callback = make_breaking(), make_callback(tmp_path, template="best.keras")
+    play(callback, model, [2.0])
+    model.layers[1].broken = True
+    with pytest.raises(RuntimeError, match="no config"):
+        callback.on_epoch_end(1, {"val_loss": 1.0})
+    trial = TrialPaths(tmp_path)
+    assert open_best(trial).name == "best.keras"
+    assert sorted(path.name for path in trial.checkpoints.iterdir()) == ["best.json", "best.keras"]
+
+
+def test_keras_save_that_fails_half_way_destroys_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red control: `model.save` writes over the old best, so a failing write leaves neither."""
+    model, path = make_model(), tmp_path / "best.keras"
+    model.save(path)
+    original = path.read_bytes()
+
+    def fail(*arguments: Any, **named: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(
+        "keras.src.saving.saving_lib._write_to_zip_recursively", fail, raising=False
+    )
+    monkeypatch.setattr("zipfile.ZipFile.writestr", fail)
+    monkeypatch.setattr("zipfile.ZipFile.write", fail)
+    with pytest.raises(OSError, match="no space left"):
+        model.save(path)
+    assert not path.exists() or path.read_bytes() != original
