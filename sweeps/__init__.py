@@ -11,21 +11,24 @@ from importlib import import_module
 TYPE_CHECKING = False  # `typing` itself is not imported: see drop_working_directory in __main__
 if TYPE_CHECKING:
     from sweeps.errors import SpecError, SweepsError
-    from sweeps.preflight import CheckReport, check
+    from sweeps.preflight import CheckReport, PlanReport, check, plan
     from sweeps.reading import SweepReport, read
     from sweeps.search.trials import TrialRecord
-    from sweeps.sweep import load, resume, run
+    from sweeps.sweep import enqueue, load, resume, run
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CheckReport",
+    "PlanReport",
     "SpecError",
     "SweepReport",
     "SweepsError",
     "TrialRecord",
     "check",
+    "enqueue",
     "load",
+    "plan",
     "read",
     "resume",
     "run",
@@ -33,12 +36,15 @@ __all__ = [
 
 _HOMES = {
     "CheckReport": "sweeps.preflight",
+    "PlanReport": "sweeps.preflight",
     "SpecError": "sweeps.errors",
     "SweepReport": "sweeps.reading",
     "SweepsError": "sweeps.errors",
     "TrialRecord": "sweeps.search.trials",
     "check": "sweeps.preflight",
+    "enqueue": "sweeps.sweep",
     "load": "sweeps.sweep",
+    "plan": "sweeps.preflight",
     "read": "sweeps.reading",
     "resume": "sweeps.sweep",
     "run": "sweeps.sweep",

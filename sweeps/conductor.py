@@ -18,15 +18,16 @@ from sweeps.engines._base import Engine
 from sweeps.errors import BundleError
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
-from sweeps.reading import SweepReport, read, read_sweep_record
+from sweeps.reading import SweepReport, know_space, read, read_sweep_record
 from sweeps.search.study import Study, open_study
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.fingerprint import fingerprint
-from sweeps.spec.model import SweepSpec, spec_to_json
+from sweeps.spec.model import SweepSpec, count_epochs, spec_to_json
+from sweeps.worker.disk import clear_finished
 from sweeps.worker.events import Notice, Observer, Stopping, SweepStarted
 from sweeps.worker.limits import Stop, divide_cores
 from sweeps.worker.outcomes import Death, explain_death
-from sweeps.worker.supervisor import Supervisor, clear_finished
+from sweeps.worker.supervisor import Supervisor
 
 _SIGNAL_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
@@ -68,7 +69,8 @@ def conduct(
         record = _update_record(paths, spec, changes)
         remove_leftovers(paths.root)
         restore_dir(paths.bundle.root)
-        study = open_study(paths, spec, sweep_id=record["sweep_id"])
+        known = know_space(spec, record)
+        study = open_study(paths, known, sweep_id=record["sweep_id"])
         with contextlib.closing(study):
             sweep = _Sweep(paths, spec, record, engine, study, observer)
             reason = _run_trials(sweep)
@@ -93,10 +95,11 @@ def _run_trials(sweep: _Sweep) -> str:
     trials = [trial for trial in sweep.study.trials() if trial.state != "waiting"]
     interrupted = [trial for trial in trials if trial.state == "running"]
     clear_finished(sweep.paths, trials)
-    num_left = max(0, limits.trials - len(trials)) + len(interrupted)
+    num_counted = sum(not trial.is_infeasible for trial in trials)
+    num_left = max(0, limits.trials - num_counted) + len(interrupted)
     workers = divide_cores(limits.workers, num_left).workers
     stop = Stop(None if limits.timeout is None else time.monotonic() + limits.timeout)
-    sweep.observer(_describe_start(sweep, len(trials) - len(interrupted), workers))
+    sweep.observer(_describe_start(sweep, num_counted - len(interrupted), workers))
     supervise = _make_supervisor(sweep, stop, interrupted).supervise_next
     num_failed = sum(trial.state == "failed" for trial in trials)
     with _stopping_on_signals(stop, sweep.observer):
@@ -122,7 +125,7 @@ def _make_supervisor(sweep: _Sweep, stop: Stop, interrupted: Sequence[TrialRecor
 
 def _is_done(sweep: _Sweep) -> bool:
     trials = sweep.study.trials()
-    return len(trials) >= sweep.spec.limits.trials and not any(
+    return sweep.study.num_counted >= sweep.spec.limits.trials and not any(
         trial.state in ("running", "waiting") for trial in trials
     )
 
@@ -138,8 +141,9 @@ def _describe_start(sweep: _Sweep, num_finished: int, workers: int) -> SweepStar
         finished=num_finished,
         workers=workers,
         threads=sweep.record["threads"],
-        epochs=spec.training.epochs,
+        epochs=count_epochs(spec),
         timeout_seconds=spec.limits.timeout,
+        others={further.metric: further.direction for further in spec.objectives[1:]},
     )
 
 

@@ -12,18 +12,42 @@ from sweeps.checkpoints.template import find_template_problems
 from sweeps.engines import ENGINES
 from sweeps.engines._base import Engine
 from sweeps.errors import CheckError, OptionError, Problem
+from sweeps.search.proposals import sort_parents_first
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.samplers import SAMPLERS
+from sweeps.spec.builds import MeasuredEpoch
 from sweeps.spec.conditions import is_active
 from sweeps.spec.load import load_spec
 from sweeps.spec.model import SweepSpec, spec_to_json
-from sweeps.spec.parameters import default_of
+from sweeps.spec.parameters import Parameter, default_of, parameter_to_json
 from sweeps.spec.rooms import Rooms
+from sweeps.worker.discovery import Discovery, discover
+from sweeps.worker.estimates import Estimate, estimate
 from sweeps.worker.limits import divide_cores
 from sweeps.worker.messages import Message
 from sweeps.worker.outcomes import Death, explain_death
+from sweeps.worker.space_checks import find_space_problems
 
 _ROOMS = Rooms(samplers=SAMPLERS, pruners=PRUNERS)
+
+
+MEASURING_SECONDS = 60.0
+"""An epoch that was not measured by then is not estimated."""
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """What a sweep will do, known before anything is trained.
+
+    Attributes:
+        spec: What was asked for.
+        discovery: The parameters of file and code, and how large the models are.
+        estimate: How many configurations there are, and what the sweep will need at most.
+    """
+
+    spec: SweepSpec
+    discovery: Discovery
+    estimate: Estimate
 
 
 @dataclass(frozen=True)
@@ -39,6 +63,7 @@ class CheckReport:
         data: One line a split that says what the data is.
         loop: ``compiled`` or ``fit``: how trials will train; empty with `build=False`.
         loop_reason: Why it is not the compiled loop; empty where it is.
+        plan: The space and what the sweep will need; None with `build=False`.
     """
 
     spec: SweepSpec
@@ -48,6 +73,7 @@ class CheckReport:
     data: tuple[str, ...] = ()
     loop: str = ""
     loop_reason: str = ""
+    plan: PlanReport | None = None
 
 
 def check(space: str | Path, *, overrides: Sequence[str] = (), build: bool = True) -> CheckReport:
@@ -66,12 +92,30 @@ def check(space: str | Path, *, overrides: Sequence[str] = (), build: bool = Tru
     if not build:
         return CheckReport(spec)
     with start_engine("local") as engine:
-        return _report_check(spec, inspect_space(engine, spec, Path(space)))
+        found, discovery = _inspect(engine, spec, Path(space))
+        return _report_check(spec, found, _make_plan(engine, spec, discovery))
+
+
+def plan(space: str | Path, *, overrides: Sequence[str] = ()) -> PlanReport:
+    """Tell what a sweep will do: its whole space, its models, and what it will need at most.
+
+    Args:
+        space: The space file.
+        overrides: ``key=value`` each, over the keys of the file.
+
+    Raises:
+        SpecError: The file is wrong; all mistakes at once.
+        CheckError: The model or the data are.
+    """
+    spec = load_space(space, overrides)
+    with start_engine("local") as engine:
+        _, discovery = _inspect(engine, spec, Path(space))
+        return _make_plan(engine, spec, discovery)
 
 
 def load_space(space: str | Path, overrides: Sequence[str]) -> SweepSpec:
     """Read a space file and check all that can be checked without TensorFlow."""
-    checks = (_check_template, _check_members, _check_supported)
+    checks = (_check_template, _check_members, _check_repetitions, _check_supported)
     return load_spec(space, rooms=_ROOMS, overrides=overrides, checks=checks)
 
 
@@ -91,6 +135,18 @@ def _check_members(spec: SweepSpec) -> Iterator[tuple[str, str]]:
             yield f"{menu.room}.{key}" if key else menu.room, message
 
 
+def _check_repetitions(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    if spec.folds and spec.repeats > 1:
+        yield "folds", f"got {spec.folds} beside repeats: {spec.repeats}. Choose one of them."
+    is_repeated = spec.folds or spec.repeats > 1
+    if is_repeated and not spec.checkpoint.save_best_only and "{repeat" not in spec.checkpoint.path:
+        yield (
+            "checkpoint.path",
+            f"got {spec.checkpoint.path!r}, which gives each repeat the same names; "
+            "with save_best_only: false it needs {repeat}.",
+        )
+
+
 def _check_supported(spec: SweepSpec) -> Iterator[tuple[str, str]]:
     """Refuse what the language knows and this version does not do yet: never ignore it."""
     checkpoint = spec.checkpoint
@@ -102,11 +158,7 @@ def _check_supported(spec: SweepSpec) -> Iterator[tuple[str, str]]:
             f"got {checkpoint.monitor!r}; the best checkpoint is the objective's, "
             f"{spec.objective.metric!r}. Leave it out.",
         )
-    for key, value in (
-        ("checkpoint.initial_value_threshold", checkpoint.initial_value_threshold),
-        ("keep.best", spec.keep.best),
-        ("keep.max_disk", spec.keep.max_disk),
-    ):
+    for key, value in (("checkpoint.initial_value_threshold", checkpoint.initial_value_threshold),):
         if value is not None:
             yield key, f"got {value!r}; this version does not do this yet. Leave it out."
 
@@ -124,34 +176,63 @@ def start_engine(name: str) -> Iterator[Engine]:
 
 
 def inspect_space(engine: Engine, spec: SweepSpec, space: Path) -> Message:
-    """Load the data and build one model, in a process of its own."""
-    request = {"task": "inspect", "threads": divide_cores("auto", 1).threads}
-    begin = {"spec": spec_to_json(spec), "values": _default_values(spec)}
-    found = engine.run_task(request, lambda _: begin)
+    """Load the data and build models, in processes of their own.
+
+    Raises:
+        CheckError: All mistakes of data, model and space that this shows.
+    """
+    return _inspect(engine, spec, space)[0]
+
+
+def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Discovery]:
+    threads = divide_cores("auto", 1).threads
+    discovery = discover(engine.run_task, spec, threads=threads)
+    known = discovery.space
+    problems = find_space_problems(spec, known, str(space)) if discovery.is_built else []
+    values = _default_values(spec.parameters if problems else known.parameters)
+    begin = {"spec": spec_to_json(spec), "values": values}
+    found = engine.run_task({"task": "inspect", "threads": threads}, lambda _: begin)
     if isinstance(found, Death):
         reason = explain_death(found).reason
         raise CheckError([Problem(str(space), "model", f"loading data and model: {reason}")])
-    if found["problems"]:
-        problems = [Problem(str(space), key, message) for key, message in found["problems"]]
+    problems += [Problem(str(space), key, message) for key, message in found["problems"]]
+    if problems:
         raise CheckError(problems, found["traceback"])
-    return found
+    found["space"] = [parameter_to_json(parameter) for parameter in known.parameters]
+    return found, discovery
 
 
-def _default_values(spec: SweepSpec) -> dict[str, Any]:
+def _make_plan(engine: Engine, spec: SweepSpec, discovery: Discovery) -> PlanReport:
+    """Measure an epoch as a trial would train it, in a process of its own."""
+    threads = divide_cores(spec.limits.workers, spec.limits.trials).threads
+    begin = {"spec": spec_to_json(spec), "values": _default_values(discovery.space.parameters)}
+    measured = engine.run_task(
+        {"task": "measure", "threads": threads},
+        lambda _: begin,
+        timeout_seconds=MEASURING_SECONDS,
+    )
+    is_known = not isinstance(measured, Death) and measured["epoch"] is not None
+    epoch = MeasuredEpoch(**measured["epoch"]) if is_known else None  # type: ignore[index]
+    return PlanReport(spec, discovery, estimate(spec, discovery, epoch))
+
+
+def _default_values(parameters: tuple[Parameter, ...]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for parameter in spec.parameters:
+    for parameter in sort_parents_first(parameters):
         if is_active(parameter, values):
             values[parameter.name] = default_of(parameter)
     return values
 
 
-def _report_check(spec: SweepSpec, found: Message) -> CheckReport:
+def _report_check(spec: SweepSpec, found: Message, plan: PlanReport) -> CheckReport:
+    known = plan.discovery.space.known
     return CheckReport(
         spec,
         tuple(found["metrics"]),
-        tuple(parameter["name"] for parameter in found["declared"]),
+        tuple(item.parameter.name for item in known if not item.in_file),
         found["num_weights"],
         tuple(found["data"]),
         "fit" if found["loop_reason"] else "compiled",
         found["loop_reason"],
+        plan,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from sweeps.durable import read_json
 from sweeps.errors import SweepNotFoundError
 from sweeps.lock import is_held
 from sweeps.paths import SweepPaths
-from sweeps.search.records import find_leader
+from sweeps.search.front import find_front, find_leader
 from sweeps.search.study import read_study
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import SweepSpec, spec_from_json
+from sweeps.spec.parameters import parameter_from_json
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class SweepReport:
         spec: What was asked for.
         trials: All trials, by number. State `interrupted` means: to be continued by `resume`.
         best: The leader, one of `trials`; None where no trial has completed.
+        front: The Pareto front: the complete trials that no other one beats in every objective.
+            With one objective that is the leader alone.
         is_running: A process is working on the sweep right now.
         bundle: The bundle's folder; None where there is none yet.
         manifest: The bundle's manifest; None where there is none.
@@ -40,6 +44,7 @@ class SweepReport:
     spec: SweepSpec
     trials: tuple[TrialRecord, ...]
     best: TrialRecord | None
+    front: tuple[TrialRecord, ...] = ()
     is_running: bool = False
     bundle: Path | None = None
     manifest: dict[str, Any] | None = None
@@ -53,12 +58,20 @@ class SweepReport:
                 "number": trial.number,
                 "state": trial.state,
                 "value": trial.value,
+                **{f"values.{metric}": value for metric, value in self._list_values(trial)},
                 "epoch": trial.epoch,
                 "best_epoch": trial.best_epoch,
                 **{f"params.{name}": value for name, value in trial.params.items()},
             }
             for trial in self.trials
         ]
+
+    def _list_values(self, trial: TrialRecord) -> list[tuple[str, float | None]]:
+        """Give a trial's value of every objective, where there are several."""
+        if len(self.spec.objectives) == 1:
+            return []
+        metrics = [objective.metric for objective in self.spec.objectives]
+        return [(metric, trial.values.get(metric)) for metric in metrics]
 
 
 def read_sweep_record(paths: SweepPaths) -> dict[str, Any]:
@@ -76,6 +89,17 @@ def read_sweep_record(paths: SweepPaths) -> dict[str, Any]:
     return record
 
 
+def know_space(spec: SweepSpec, record: Mapping[str, Any]) -> SweepSpec:
+    """Let a spec hold the parameters of the model's code too, as they were when the sweep began.
+
+    With this one the study is opened: a resumed sweep proposes from the space it began with.
+    """
+    if "space" not in record:
+        return spec
+    parameters = tuple(map(parameter_from_json, record["space"]))
+    return spec.model_copy(update={"parameters": parameters})
+
+
 def read(folder: str | Path) -> SweepReport:
     """Read a sweep, running or not, without changing anything and without TensorFlow.
 
@@ -85,14 +109,15 @@ def read(folder: str | Path) -> SweepReport:
     paths = SweepPaths(Path(folder).resolve())
     spec = spec_from_json(read_sweep_record(paths)["spec"])
     is_running = is_held(paths.lock)
-    trials = tuple(_tell_interrupted(trial, is_running) for trial in read_study(paths))
+    trials = tuple(_describe_trial(paths, trial, is_running) for trial in read_study(paths))
     manifest = read_manifest(paths.bundle) if paths.bundle.manifest.exists() else None
     return SweepReport(
         folder=paths.root,
         name=spec.name,
         spec=spec,
         trials=trials,
-        best=find_leader(trials, direction=spec.objective.direction),
+        best=find_leader(trials, spec.objectives, spec.export.choose),
+        front=find_front(trials, spec.objectives),
         is_running=is_running,
         bundle=paths.bundle.root if manifest else None,
         manifest=manifest,
@@ -100,7 +125,10 @@ def read(folder: str | Path) -> SweepReport:
     )
 
 
-def _tell_interrupted(trial: TrialRecord, is_running: bool) -> TrialRecord:
+def _describe_trial(paths: SweepPaths, trial: TrialRecord, is_running: bool) -> TrialRecord:
+    """Add to what the study knows of a trial what only the folder tells."""
     if trial.state == "running" and not is_running:
-        return replace(trial, state="interrupted")
+        trial = replace(trial, state="interrupted")
+    if trial.checkpoint and not (paths.trial(trial.number).checkpoints / trial.checkpoint).exists():
+        trial = replace(trial, checkpoint=None)  # deleted, as `keep` asks
     return trial

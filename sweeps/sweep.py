@@ -21,25 +21,48 @@ from sweeps.errors import (
 )
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
-from sweeps.preflight import CheckReport, check, inspect_space, load_space, start_engine
+from sweeps.preflight import (
+    CheckReport,
+    PlanReport,
+    check,
+    inspect_space,
+    load_space,
+    plan,
+    start_engine,
+)
 from sweeps.reading import SweepReport, read, read_sweep_record
+from sweeps.spec.conditions import Scalar
 from sweeps.spec.fingerprint import Fingerprint, diff_fingerprints, fingerprint
 from sweeps.spec.model import SweepSpec, spec_from_json, spec_to_json
 from sweeps.spec.overrides import parse_override
+from sweeps.warm_start.candidates import Candidate, check_candidates
+from sweeps.warm_start.queue import Queued, list_ranks, queue_in_new_sweep, queue_trials
 from sweeps.worker.events import Notice, Observer, ignore_events
 from sweeps.worker.limits import divide_cores
 from sweeps.worker.messages import Message
 
-__all__ = ["CheckReport", "SweepReport", "check", "load", "read", "resume", "run"]
+__all__ = [
+    "CheckReport",
+    "PlanReport",
+    "SweepReport",
+    "check",
+    "enqueue",
+    "load",
+    "plan",
+    "read",
+    "resume",
+    "run",
+]
 
 SCHEMA = 1
 
 
-def run(
+def run(  # noqa: PLR0913 - options of a public function, by keyword only
     space: str | Path,
     *,
     results: str | Path = "results",
     overrides: Sequence[str] = (),
+    enqueue: Sequence[Mapping[str, Scalar]] = (),
     fresh: bool = False,
     engine: str = "local",
     observer: Observer = ignore_events,
@@ -50,6 +73,8 @@ def run(
         space: The space file.
         results: Where sweeps lie; this one in ``results/NAME``.
         overrides: ``key=value`` each, over the keys of the file.
+        enqueue: Values of parameters, by name, that are tried first: one mapping a trial. What a
+            mapping does not name is proposed as always.
         fresh: Discard the sweep that the folder holds.
         engine: Where workers run: ``local``, or ``inline`` for a debugger.
         observer: Told what happens, from several threads.
@@ -60,13 +85,15 @@ def run(
         SweepExistsError: The folder holds a sweep already.
     """
     spec = load_space(space, overrides)
+    queued = _name_candidates(enqueue)
+    check_candidates(spec, queued)
     paths = SweepPaths(Path(results).resolve() / spec.name)
     _check_folder(paths, fresh=fresh)
     with start_engine(engine) as started:
         observer(Notice("checking data and model"))
         found = inspect_space(started, spec, Path(space))
         with _holding_new_folder(paths, fresh=fresh):
-            _create_folder(paths, spec, Path(space), found)
+            _create_folder(paths, spec, Path(space), found, queued)
         return conduct(paths, spec, started, observer)
 
 
@@ -105,6 +132,38 @@ def resume(
         return conduct(paths, spec, started, observer, changes=changes)
 
 
+def enqueue(
+    folder: str | Path,
+    values: Mapping[str, Scalar] | Sequence[Mapping[str, Scalar]] = (),
+    *,
+    from_sweep: str | Path | None = None,
+    from_keras_tuner: str | Path | None = None,
+    top: int = 3,
+) -> Queued:
+    """Queue known-good parameters in a sweep that does not run: the next trials try them.
+
+    They are waiting trials, which count towards ``limits.trials``; `resume` trains them.
+
+    Args:
+        folder: The sweep's folder.
+        values: Value by name of parameter, or several such mappings, one a trial. What a mapping
+            does not name is proposed as always.
+        from_sweep: Folder of another sweep, whose best trials are tried.
+        from_keras_tuner: Folder of a KerasTuner project, whose best trials are tried.
+        top: How many of the best trials to take from each of these.
+
+    Raises:
+        SweepNotFoundError: A folder holds no sweep.
+        SweepHeldError: Another process holds the sweep, such as the one that runs it.
+        SpecError: A value is impossible; all mistakes at once, and nothing is queued.
+        OptionError: A folder holds no KerasTuner project, or nothing fits this sweep.
+        NoLeaderError: No trial of the other sweep or project is complete.
+    """
+    given = _name_candidates([values] if isinstance(values, Mapping) else values)
+    ranks = list_ranks(from_sweep, from_keras_tuner)
+    return queue_trials(SweepPaths(Path(folder).resolve()), given, ranks, top=top)
+
+
 def load(folder: str | Path) -> Any:
     """Load the best model of a sweep, or the model of a bundle, as a compiled `keras.Model`.
 
@@ -114,6 +173,10 @@ def load(folder: str | Path) -> Any:
         BundleError: The bundle was changed since it was exported.
     """
     return load_bundle(Path(folder))
+
+
+def _name_candidates(mappings: Sequence[Mapping[str, Scalar]]) -> list[Candidate]:
+    return [Candidate(values, f"enqueue[{index}]") for index, values in enumerate(mappings)]
 
 
 def _check_folder(paths: SweepPaths, *, fresh: bool) -> None:
@@ -161,12 +224,22 @@ def _holding_new_folder(paths: SweepPaths, *, fresh: bool) -> Iterator[None]:
         yield
 
 
-def _create_folder(paths: SweepPaths, spec: SweepSpec, space: Path, found: Message) -> None:
+def _create_folder(
+    paths: SweepPaths,
+    spec: SweepSpec,
+    space: Path,
+    found: Message,
+    queued: Sequence[Candidate],
+) -> None:
+    record = _describe_sweep(spec, found)
+
     def fill(folder: Path) -> None:
         new = SweepPaths(folder)
         new.trials.mkdir()
         write_bytes(new.space, space.read_bytes())
-        write_json(new.spec, _describe_sweep(spec, found))
+        # Before the folder has its name: a sweep that exists has its queue.
+        queue_in_new_sweep(new, spec, queued, sweep_id=record["sweep_id"])
+        write_json(new.spec, record)
 
     paths.root.parent.mkdir(parents=True, exist_ok=True)
     if paths.root.exists():
@@ -180,6 +253,7 @@ def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
         "sweep_id": uuid.uuid4().hex,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "spec": spec_to_json(spec),
+        "space": found["space"],
         "fingerprint": fingerprint(spec).to_json(),
         "metrics": found["metrics"],
         "data": found["data"],

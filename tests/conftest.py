@@ -52,7 +52,7 @@ def shared_engine(local_engine: object, monkeypatch: pytest.MonkeyPatch) -> obje
     from sweeps import preflight, sweep
 
     @contextlib.contextmanager
-    def start(name: str) -> Iterator[object]:  # noqa: ARG001
+    def start(name: str) -> Iterator[object]:
         yield local_engine
 
     for module in (preflight, sweep):

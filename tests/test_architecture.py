@@ -29,6 +29,8 @@ LAYERS = {
     "durable": 0,
     "lock": 0,
     "spec": 1,
+    "starters": 2,
+    "converters": 2,
     "checkpoints": 1,
     "search": 2,
     "training": 2,
@@ -38,6 +40,7 @@ LAYERS = {
     "preflight": 5,
     "reading": 5,
     "conductor": 6,
+    "warm_start": 6,
     "sweep": 7,
     "report": 8,
     "": 9,  # the facade, sweeps/__init__.py
@@ -72,12 +75,15 @@ ENVIRONMENT_ALLOWED = {
 
 PUBLIC_NAMES = [
     "CheckReport",
+    "PlanReport",
     "SpecError",
     "SweepReport",
     "SweepsError",
     "TrialRecord",
     "check",
+    "enqueue",
     "load",
+    "plan",
     "read",
     "resume",
     "run",

@@ -26,9 +26,12 @@ with hold_sweep(Path(sys.argv[1])):
 def test_hold_sweep_is_refused_while_another_process_holds_it(tmp_path: Path) -> None:
     """The second one hears who the first is, and exits with its own status."""
     path = tmp_path / "sweep.lock"
-    with hold_sweep(path), pytest.raises(SweepHeldError, match=f"process {os.getpid()}") as raised:
-        with hold_sweep(path):
-            pytest.fail("two holders")
+    with (
+        hold_sweep(path),
+        pytest.raises(SweepHeldError, match=f"process {os.getpid()}") as raised,
+        hold_sweep(path),
+    ):
+        pytest.fail("two holders")
     assert raised.value.exit_status == 3
 
 

@@ -224,7 +224,7 @@ def test_run_refuses_a_folder_that_holds_a_sweep(make_space: MakeSpace, tmp_path
     """A finished sweep is never overwritten by accident; the message names both ways on."""
     space = make_space(limits="{trials: 1}")
     first = sweeps.run(space, results=tmp_path)
-    with pytest.raises(SweepExistsError, match="resume .* or discard it with --fresh"):
+    with pytest.raises(SweepExistsError, match=r"resume .* or discard it with --fresh"):
         sweeps.run(space, results=tmp_path)
     second = sweeps.run(space, results=tmp_path, fresh=True)
     assert second.to_rows() == first.to_rows()
@@ -236,7 +236,7 @@ def test_run_refuses_a_folder_with_something_else(make_space: MakeSpace, tmp_pat
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "thesis.txt").write_text("years of work")
     for fresh in (False, True):
-        with pytest.raises(SweepExistsError, match="something else|none here"):
+        with pytest.raises(SweepExistsError, match=r"something else|none here"):
             sweeps.run(make_space(), results=tmp_path, fresh=fresh)
     assert (tmp_path / "tiny" / "thesis.txt").read_text() == "years of work"
 
@@ -373,7 +373,7 @@ def test_check_reports_metrics_parameters_and_loop(make_space: MakeSpace) -> Non
     report = sweeps.check(make_space())
     assert isinstance(report, CheckReport)
     assert report.metrics == ("loss", "accuracy", "val_loss", "val_accuracy")
-    assert report.declared == ("kind", "units", "learning_rate")
+    assert report.declared == ("kind", "units", "learning_rate", "layers")
     assert report.loop == "compiled"
     assert report.num_weights == 4 * 8 + 8 + 8 * 2 + 2
     assert report.data[0].startswith("train: 160 samples, x float32[4], y int32[]")
@@ -470,7 +470,7 @@ def _wait_until(holds: object, seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-def _list_processes(group: str, parent: int) -> list[int]:  # noqa: ARG001
+def _list_processes(group: str, parent: int) -> list[int]:
     found, known = [], {parent}
     for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
         try:

@@ -13,6 +13,7 @@ from sweeps.durable import commit_dir
 from sweeps.errors import BundleError
 from sweeps.paths import BundlePaths, SweepPaths
 from sweeps.search.trials import TrialRecord
+from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
 
 _TOLERANCE = 1e-5
@@ -46,27 +47,39 @@ def export_bundle(
     def fill(folder: Path) -> None:
         bundle = BundlePaths(folder)
         exported = write_model(trial.number, bundle.model)
-        _check_score(spec, trial, exported["scores"])
+        if not exported["own_fit"]:
+            _check_scores(spec, trial, exported)
         write_manifest(bundle, {**_describe(spec, trial, exported), **origin})
 
     commit_dir(paths.bundle.root, fill)
 
 
-def _check_score(spec: SweepSpec, trial: TrialRecord, scores: Mapping[str, Any]) -> None:
-    name = spec.objective.metric.removeprefix("val_")
-    is_validated = spec.objective.metric.startswith("val_")
-    score = scores.get("validation", {}).get(name)
-    if not is_validated:
-        return  # A training metric was computed while the weights still changed.
-    if score is None or trial.value is None:
+def _check_scores(spec: SweepSpec, trial: TrialRecord, exported: Mapping[str, Any]) -> None:
+    """Compare the recorded value of every objective with the one computed anew."""
+    recorded = {spec.objective.metric: exported["value"], **exported["others"]}
+    scores = exported["scores"].get("validation", {})
+    for metric in [objective.metric for objective in spec.objectives]:
+        if metric in MODEL_FACTS:
+            _check_score(trial, metric, recorded.get(metric), exported["facts"].get(metric))
+        elif metric.startswith("val_"):
+            _check_score(
+                trial, metric, recorded.get(metric), scores.get(metric.removeprefix("val_"))
+            )
+        # A training metric was computed while the weights still changed.
+
+
+def _check_score(
+    trial: TrialRecord, metric: str, recorded: float | None, score: float | None
+) -> None:
+    if score is None or recorded is None:
         raise BundleError(
-            f"trial {trial.number:04d}: {spec.objective.metric!r} was recorded as {trial.value!r} "
+            f"trial {trial.number:04d}: {metric!r} was recorded as {recorded!r} "
             f"but computed anew as {score!r}; without both the bundle cannot be proven."
         )
-    if not math.isclose(score, trial.value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
+    if not math.isclose(score, recorded, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
         raise BundleError(
-            f"trial {trial.number:04d}: the exported model scores {score!r} on the validation data "
-            f"but {trial.value!r} was recorded. Is the data the same on every load?"
+            f"trial {trial.number:04d}: {metric!r} of the exported model is {score!r}, "
+            f"but {recorded!r} was recorded. Is the data the same on every load?"
         )
 
 
@@ -76,10 +89,25 @@ def _describe(spec: SweepSpec, trial: TrialRecord, exported: Mapping[str, Any]) 
         "sweep": spec.name,
         "trial": trial.number,
         "epoch": trial.best_epoch,
-        "objective": {**spec.objective.model_dump(), "value": trial.value},
+        "objective": {
+            **spec.objective.model_dump(),
+            "value": trial.value,
+            # A HyperModel's own fit may mean anything by a metric's name.
+            "is_recomputed": not exported["own_fit"],
+        },
+        **_describe_others(spec, trial),
         "scores": exported["scores"],
         "parameters": dict(trial.params),
         "seed": spec.seed,
         "inputs": exported["inputs"],
         "outputs": exported["outputs"],
     }
+
+
+def _describe_others(spec: SweepSpec, trial: TrialRecord) -> dict[str, Any]:
+    """Describe the objectives after the first one, where there are any."""
+    others = [
+        {**objective.model_dump(), "value": trial.values.get(objective.metric)}
+        for objective in spec.objectives[1:]
+    ]
+    return {"other_objectives": others} if others else {}

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,16 @@ class BestCheckpoint:
         value: The objective's metric at that epoch.
         epoch: The epoch, 1-based.
         sha256: Digest of the file.
+        repeat: Which of the trial's repeats or folds it comes from, 1-based.
+        others: Values of the further objectives at that epoch, by metric.
     """
 
     file: str
     value: float
     epoch: int
     sha256: str
+    repeat: int = 1
+    others: dict[str, float] = field(default_factory=dict)
 
 
 class BestStore:

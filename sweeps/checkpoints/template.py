@@ -1,8 +1,9 @@
 """File names of checkpoints: Keras' templates, checked before training and never escaping.
 
 A template is a `str.format` string. Its fields are ``{trial}``, ``{epoch}`` (1-based),
-``{attempt}``, ``{step}`` (optimizer updates) and every metric a trained epoch logs. Attribute
-access, indexing, conversions and nested fields, which `str.format` would allow, are refused.
+``{attempt}``, ``{step}`` (optimizer updates), ``{repeat}`` (1-based) and every metric a trained
+epoch logs. Attribute access, indexing, conversions and nested fields, which `str.format` would
+allow, are refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from string import Formatter
 
 from sweeps.menu import suggest_name
 
-COUNTERS = ("trial", "epoch", "attempt", "step")
+COUNTERS = ("trial", "epoch", "attempt", "step", "repeat")
 _INTEGER_FORMAT = re.compile(r"0?[0-9]{0,2}d?")
 _FLOAT_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[eEfFgG]?")
 _LONGEST_NAME = 200

@@ -13,5 +13,10 @@ COMMANDS = Menu(
         "best": "sweeps.cli.best:best",
         "show": "sweeps.cli.show:show",
         "check": "sweeps.cli.check:check",
+        "plan": "sweeps.cli.plan:plan",
+        "init": "sweeps.cli.init:init",
+        "convert": "sweeps.cli.convert:convert",
+        "enqueue": "sweeps.cli.enqueue:enqueue",
+        "schema": "sweeps.cli.schema:schema",
     },
 )

@@ -12,7 +12,15 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sweeps.report.front import (
+    describe_objectives,
+    is_on_front,
+    list_other_values,
+    render_front,
+)
 from sweeps.report.live_picture import STATE_STYLES
+from sweeps.report.pairs import align
+from sweeps.report.plan import render_space
 from sweeps.report.states import (
     count_finished,
     count_states,
@@ -45,15 +53,14 @@ MAX_FAILURES = 5  # failed trials told one by one at the end of a run
 def render_outcome(report: SweepReport) -> list[RenderableType]:
     """Tell how a run ended: the leader, its bundle, what failed, and how to go on."""
     pairs = [*_leader_pairs(report), ("trials", Text(describe_counts(report)))]
-    parts = [Text(), _describe_leader(report), *_align([*pairs, *_failure_pairs(report)])]
+    parts = [Text(), _describe_leader(report), *align([*pairs, *_failure_pairs(report)])]
     return [*parts, Text(), *_render_stop(report)] if report.stopped else parts
 
 
 def render_status(report: SweepReport, *, max_rows: int | None = None) -> list[RenderableType]:
     """Tell how far a sweep is, with its trials, best first, at most `max_rows` of them."""
-    objective = report.spec.objective
     head = Text.assemble(
-        (clean(report.name), "bold"), f"  {objective.direction} {objective.metric}"
+        (clean(report.name), "bold"), f"  {describe_objectives(report.spec.objectives)}"
     )
     head.append("  running now" if report.is_running else "", style="cyan")
     ranked = rank_trials(report)
@@ -73,7 +80,7 @@ def render_status(report: SweepReport, *, max_rows: int | None = None) -> list[R
 
 
 def render_best(report: SweepReport) -> list[RenderableType]:
-    """Tell which trial leads and how to load its model.
+    """Tell which trial leads and how to load its model; with several objectives the front too.
 
     Raises:
         NoLeaderError: No trial has completed.
@@ -82,7 +89,10 @@ def render_best(report: SweepReport) -> list[RenderableType]:
     pairs = _leader_pairs(report)
     if not report.bundle:
         pairs.append(("bundle", Text("none yet: the best model is exported when the sweep ends")))
-    return [_describe_leader(report), *_align(pairs)]
+    parts = [_describe_leader(report), *align(pairs)]
+    if len(report.spec.objectives) > 1:
+        parts += [Text(), render_front(report)]
+    return parts
 
 
 def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType]:
@@ -91,6 +101,7 @@ def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType
     head = Text.assemble((f"trial {format_trial(trial.number)}", "bold"), "  ", _style_state(trial))
     head.append("  the best of this sweep" if leads else "", style="green")
     pairs = [(report.spec.objective.metric, Text(_describe_value(report, trial)))]
+    pairs += _other_pairs(report, trial)
     if trial.cause or trial.reason:
         pairs.append(("why", Text(explain(trial.cause, trial.reason))))
     pairs += [("attempt", Text(str(trial.attempt))), ("time", Text(_describe_times(trial)))]
@@ -98,7 +109,7 @@ def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType
     if checkpoint:
         pairs.append(("checkpoint", Text(clean(str(shorten_path(checkpoint))))))
     pairs += _param_pairs(trial)
-    parts = [head, *_align(pairs)]
+    parts = [head, *align(pairs)]
     return [*parts, Text(), _render_reports(report, trial)] if trial.reports else parts
 
 
@@ -107,23 +118,17 @@ def render_check(report: CheckReport) -> list[RenderableType]:
     spec = report.spec
     names = ", ".join(parameter.name for parameter in spec.parameters)
     pairs = [
-        ("sweep", f"{spec.name}: {spec.objective.direction} {spec.objective.metric}"),
-        (
-            "budget",
-            (
-                f"{count_of(spec.limits.trials, 'trial')} of at most "
-                f"{count_of(spec.training.epochs, 'epoch')}"
-            ),
-        ),
+        ("sweep", f"{spec.name}: {describe_objectives(spec.objectives)}"),
+        ("budget", "" if report.plan else _describe_budget(report)),
         ("search", f"{spec.sampler.name} proposes, {spec.pruner.name} prunes"),
-        ("parameters", names),
-        ("from code", ", ".join(report.declared)),
+        ("parameters", "" if report.plan else names),
         ("model", _describe_model(report)),
         *(("data", line) for line in report.data),
         ("loop", ": ".join(part for part in (report.loop, report.loop_reason) if part)),
     ]
     told = [(name, Text(clean(text))) for name, text in pairs if text]
-    return [Text("no mistake found", style="green"), *_align(told)]
+    parts = [Text("no mistake found", style="green"), *align(told)]
+    return [*parts, Text(), *render_space(report.plan)] if report.plan else parts
 
 
 def describe_counts(report: SweepReport) -> str:
@@ -156,7 +161,8 @@ def _describe_leader(report: SweepReport) -> Text:
 def _leader_pairs(report: SweepReport) -> list[tuple[str, Text]]:
     if report.best is None:
         return []
-    pairs = _param_pairs(report.best)
+    pairs = [(clean(name), Text(value)) for name, value in list_other_values(report, report.best)]
+    pairs += _param_pairs(report.best)
     if report.test_scores:
         scores = (f"{name} {format_value(score)}" for name, score in report.test_scores.items())
         pairs.append(("test", Text(", ".join(scores))))
@@ -192,7 +198,8 @@ def _render_trials(report: SweepReport, trials: Iterable[TrialRecord]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     table.add_column("trial", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    table.add_column(report.spec.objective.metric, justify="right", no_wrap=True)
+    for objective in report.spec.objectives:
+        table.add_column(clean(objective.metric), justify="right", no_wrap=True)
     table.add_column("epoch", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("parameters, or why it failed", overflow="ellipsis", no_wrap=True)
@@ -201,6 +208,7 @@ def _render_trials(report: SweepReport, trials: Iterable[TrialRecord]) -> Table:
             Text(format_trial(trial.number)),
             _style_state(trial),
             Text(format_value(find_best_so_far(report, trial)[0])),
+            *(Text(value) for _, value in list_other_values(report, trial)),
             Text(_describe_epoch(report, trial)),
             Text(format_duration(_measure_seconds(trial))),
             Text(_describe_trial(trial), style="dim"),
@@ -228,6 +236,16 @@ def _describe_value(report: SweepReport, trial: TrialRecord) -> str:
     return f"{format_value(value)} at epoch {_describe_epoch(report, trial)}"
 
 
+def _other_pairs(report: SweepReport, trial: TrialRecord) -> list[tuple[str, Text]]:
+    """Tell a trial's further objectives, and whether it is on the front, where there are any."""
+    others = list_other_values(report, trial)
+    pairs = [(clean(name), Text(value)) for name, value in others]
+    if others and trial.state == "complete":
+        told = "on it" if is_on_front(report, trial) else "beaten by another trial"
+        pairs.append(("Pareto front", Text(told)))
+    return pairs
+
+
 def _describe_times(trial: TrialRecord) -> str:
     if trial.started is None:
         return NONE
@@ -240,6 +258,11 @@ def _measure_seconds(trial: TrialRecord) -> float | None:
     if trial.started is None or trial.finished is None:
         return None
     return (trial.finished - trial.started).total_seconds()
+
+
+def _describe_budget(report: CheckReport) -> str:
+    trials = count_of(report.spec.limits.trials, "trial")
+    return f"{trials} of at most {count_of(report.spec.training.epochs, 'epoch')}"
 
 
 def _describe_model(report: CheckReport) -> str:
@@ -265,9 +288,3 @@ def _style_state(trial: TrialRecord) -> Text:
 
 def _param_pairs(trial: TrialRecord) -> list[tuple[str, Text]]:
     return [(clean(name), Text(clean(str(value)))) for name, value in trial.params.items()]
-
-
-def _align(pairs: Sequence[tuple[str, Text]]) -> list[RenderableType]:
-    """Write names in a column of their own; a long text is left to the terminal to wrap."""
-    width = max((len(name) for name, _ in pairs), default=0)
-    return [Text.assemble((f"  {name:<{width}}   ", "dim"), text) for name, text in pairs]

@@ -7,6 +7,7 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from sweeps.report.front import format_objective
 from sweeps.report.progress import Picture, SweepProgress
 from sweeps.report.text import (
     clean,
@@ -98,8 +99,10 @@ def describe_event(event: Event, picture: Picture) -> str:
 
 def _describe_sweep(event: SweepStarted) -> str:
     earlier = f", {event.finished:,} of them finished earlier" if event.finished else ""
+    objectives = {event.metric: event.direction, **event.others}
+    told = ", ".join(f"{direction} {clean(metric)}" for metric, direction in objectives.items())
     return (
-        f"{event.name}: {event.direction} {event.metric}; {count_of(event.trials, 'trial')}"
+        f"{event.name}: {told}; {count_of(event.trials, 'trial')}"
         f"{earlier}; {count_of(event.workers, 'worker')}; "
         f"at most {count_of(event.epochs, 'epoch')} each"
     )
@@ -111,7 +114,12 @@ def _describe_end(event: TrialEnded, picture: Picture) -> str:
     parts = [f"[{picture.finished:>{width}}/{target}] trial {format_trial(event.number)}"]
     parts.append(f"{event.state:<8}")
     if event.value is not None and event.state != "failed":
-        parts.append(f"{format_value(event.value)} at epoch {event.epoch}")
+        others = [
+            f"{clean(metric)} {format_objective(metric, value)}"
+            for metric, value in event.others.items()
+        ]
+        told = ", ".join([format_value(event.value), *others])
+        parts.append(f"{told} at epoch {event.epoch}")
     if event.state == "failed":
         parts.append(explain(event.cause, event.reason))
     seconds = picture.ended[0].seconds

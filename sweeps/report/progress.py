@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.checkpoints.better import is_better
 from sweeps.report.states import FINISHED, count_states
+from sweeps.search.trials import INFEASIBLE
 from sweeps.worker.events import (
     EpochReported,
     Event,
@@ -180,7 +181,7 @@ class SweepProgress:
         trial = self._running.pop(event.number, None)
         seconds = self._clock() - trial.began if trial else None
         self._ended.appendleft(EndedTrial(event, seconds))
-        if event.state in FINISHED:
+        if event.state in FINISHED and event.cause != INFEASIBLE:
             self._counts[event.state] += 1
             self._finished_now += 1
         if event.state == "complete":

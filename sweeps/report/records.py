@@ -10,17 +10,21 @@ import json
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sweeps.paths import SweepPaths
+from sweeps.report.front import is_on_front
 from sweeps.report.leaderboard import write_load_line
 from sweeps.report.states import count_states, find_best_so_far, find_checkpoint, require_leader
+from sweeps.spec.parameters import parameter_to_json
 
 if TYPE_CHECKING:
-    from sweeps.preflight import CheckReport
+    from sweeps.preflight import CheckReport, PlanReport
     from sweeps.reading import SweepReport
     from sweeps.search.trials import TrialRecord
+    from sweeps.spec.known_space import KnownParameter
 
 SCHEMA = 1
 
@@ -35,6 +39,7 @@ def record_status(report: SweepReport) -> dict[str, Any]:
         "counts": count_states(report),
         "trials": [record_trial(report, trial) for trial in report.trials],
         "best": record_trial(report, report.best) if report.best else None,
+        "front": [trial.number for trial in report.front],
     }
 
 
@@ -49,6 +54,7 @@ def record_best(report: SweepReport) -> dict[str, Any]:
         "schema": SCHEMA,
         **_record_sweep(report),
         **record_trial(report, best),
+        "front": [trial.number for trial in report.front],
         "test_scores": report.test_scores,
         "load": write_load_line(report.folder.resolve()) if report.bundle else None,
     }
@@ -61,6 +67,7 @@ def record_trial_in_full(report: SweepReport, trial: TrialRecord) -> dict[str, A
         **_record_sweep(report),
         **record_trial(report, trial),
         "is_best": report.best is not None and report.best.number == trial.number,
+        "is_on_front": is_on_front(report, trial),
         "reason": trial.reason,
         "reports": [
             {"epoch": epoch, "value": value} for epoch, value in sorted(trial.reports.items())
@@ -75,6 +82,7 @@ def record_trial(report: SweepReport, trial: TrialRecord) -> dict[str, Any]:
         "number": trial.number,
         "state": trial.state,
         "value": value,
+        "values": dict(trial.values),
         "epoch": trial.epoch,
         "best_epoch": best_epoch,
         "params": dict(trial.params),
@@ -93,6 +101,7 @@ def record_check(report: CheckReport) -> dict[str, Any]:
         "name": report.spec.name,
         "metric": report.spec.objective.metric,
         "direction": report.spec.objective.direction,
+        "objectives": [objective.model_dump() for objective in report.spec.objectives],
         "target": report.spec.limits.trials,
         "parameters": [parameter.name for parameter in report.spec.parameters],
         "declared": list(report.declared),
@@ -101,6 +110,19 @@ def record_check(report: CheckReport) -> dict[str, Any]:
         "data": list(report.data),
         "loop": report.loop or None,
         "loop_reason": report.loop_reason,
+        "plan": _record_space(report.plan) if report.plan else None,
+    }
+
+
+def record_plan(report: PlanReport) -> dict[str, Any]:
+    """Record what `plan` found out: the space, the models, and what the sweep will need."""
+    return {
+        "schema": SCHEMA,
+        "name": report.spec.name,
+        "metric": report.spec.objective.metric,
+        "direction": report.spec.objective.direction,
+        "target": report.spec.limits.trials,
+        **_record_space(report),
     }
 
 
@@ -110,12 +132,51 @@ def write_json(record: Mapping[str, Any]) -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def _record_space(report: PlanReport) -> dict[str, Any]:
+    found, needs = report.discovery, report.estimate
+    return {
+        "parameters": [_record_parameter(item) for item in found.space.known],
+        "configurations": needs.num_configurations,
+        "models": {
+            name: None if size is None else asdict(size)
+            for name, size in (
+                ("default", found.default),
+                ("smallest", found.smallest),
+                ("largest", found.largest),
+            )
+        },
+        "builds": found.num_builds,
+        "cut": found.cut,
+        "trials": needs.num_trials,
+        "workers": needs.workers,
+        "disk_bytes": needs.disk_bytes,
+        "seconds": needs.seconds,
+        "epoch_seconds": needs.epoch.seconds if needs.epoch else None,
+        "unused": list(found.space.unread),
+        "not_built": list(found.failures),
+    }
+
+
+def _record_parameter(item: KnownParameter) -> dict[str, Any]:
+    return {
+        **parameter_to_json(item.parameter),
+        "in_file": item.in_file,
+        "in_code": item.in_code,
+        "relation": item.relation or None,
+        "joint": item.is_joint,
+        "never_active": item.is_never_active,
+        "found_with": dict(item.found_with),
+        "missing_with": dict(item.missing_with),
+    }
+
+
 def _record_sweep(report: SweepReport) -> dict[str, Any]:
     return {
         "name": report.name,
         "folder": str(report.folder.resolve()),
         "metric": report.spec.objective.metric,
         "direction": report.spec.objective.direction,
+        "objectives": [objective.model_dump() for objective in report.spec.objectives],
         "bundle": SweepPaths(report.folder).bundle.root.name if report.bundle else None,
     }
 

@@ -45,8 +45,8 @@ def count_states(report: SweepReport) -> dict[str, int]:
 
 
 def count_finished(report: SweepReport) -> int:
-    """Count the trials that are complete, pruned or failed."""
-    return sum(trial.state in FINISHED for trial in report.trials)
+    """Count the trials that are complete, pruned or failed, infeasible ones aside."""
+    return sum(trial.state in FINISHED and not trial.is_infeasible for trial in report.trials)
 
 
 def rank_trials(report: SweepReport) -> list[TrialRecord]:

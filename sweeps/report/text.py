@@ -40,6 +40,16 @@ def format_duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def format_bytes(number: int | None) -> str:
+    """Write a size with three significant digits: 950 B, 26.5 kB, 1.2 GB; 1000 bytes are 1 kB."""
+    if number is None:
+        return NONE
+    size, units = float(number), ["B", "kB", "MB", "GB", "TB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.3g} {units[0]}"
+
+
 def format_setting(value: Any) -> str:
     """Write a parameter's value; floats with four significant digits."""
     return f"{value:.4g}" if isinstance(value, float) else clean(str(value))

@@ -80,6 +80,16 @@ def check_packages(
         yield "", str(error)
 
 
+def check_single_objective(what: str, spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    """Yield one problem of the choice itself where the spec has several objectives."""
+    if len(spec.objectives) > 1:
+        yield (
+            "",
+            f"{what} takes one objective, but the space has {len(spec.objectives)}. "
+            "Choose tpe, nsga2, random, qmc or grid.",
+        )
+
+
 def _describe(
     room: str, options: type[BaseModel], error: ValidationError
 ) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from sweeps.search.options import load_options
+from sweeps.search.primary import PrimaryStudy
 from sweeps.search.samplers import SAMPLERS
 from sweeps.search.samplers._base import FiniteSampler, Proposal
 from sweeps.search.space import decode, encode, is_code_of, only_code, to_distribution
@@ -94,9 +95,7 @@ class Proposer:
 
     def _open(self, sampler: BaseSampler) -> optuna.Study:
         # A study of its own for each proposal: Optuna caches the list of trials per study.
-        return optuna.load_study(
-            study_name=self._study_name, storage=self._storage, sampler=sampler
-        )
+        return PrimaryStudy(self._study_name, self._storage, sampler)
 
     def _draw(
         self, trial: FrozenTrial, proposal: Proposal, pinned: Mapping[str, Scalar]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from optuna.trial import TrialState as OptunaState
 from sweeps.search.space import decode
 from sweeps.search.trials import EndState, TrialRecord, TrialState
 from sweeps.spec.conditions import Scalar
-from sweeps.spec.model import Direction
 from sweeps.spec.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 VALUES = "values"
 QUEUED = "queued"
 NOT_FINITE = "not_finite_epochs"
-OUTCOME_KEYS = ("best_epoch", "checkpoint", "attempt", "cause", "reason")
+OUTCOME_KEYS = ("best_epoch", "checkpoint", "attempt", "cause", "reason", "spread")
+# As `optuna.trial.Trial.set_constraint` writes it; a trial with more than 0 there is infeasible.
+CONSTRAINT = "constraints:model"
 
 _STATES: dict[OptunaState, TrialState] = {
     OptunaState.COMPLETE: "complete",
@@ -37,9 +38,15 @@ OPTUNA_STATES: dict[EndState, OptunaState] = {
 }
 
 
-def to_record(trial: FrozenTrial) -> TrialRecord:
-    """Describe an Optuna trial in our words."""
+def to_record(trial: FrozenTrial, metrics: Sequence[str]) -> TrialRecord:
+    """Describe an Optuna trial in our words.
+
+    Args:
+        trial: The trial.
+        metrics: The objectives' metrics in the order of the study's directions.
+    """
     attributes = trial.user_attrs
+    values = dict(zip(metrics, trial.values or (), strict=False))
     return TrialRecord(
         number=trial.number,
         state=_STATES[trial.state],
@@ -53,7 +60,9 @@ def to_record(trial: FrozenTrial) -> TrialRecord:
         reason=attributes.get("reason"),
         started=_to_utc(trial.datetime_start),
         finished=_to_utc(trial.datetime_complete),
+        spread=attributes.get("spread"),
         reports=dict(sorted(trial.intermediate_values.items())),
+        values=values,
     )
 
 
@@ -81,13 +90,6 @@ def find_value(trial: FrozenTrial, parameter: Parameter) -> tuple[bool, Scalar]:
     if parameter.name in trial.params:
         return True, decode(parameter, trial.params[parameter.name])
     return False, None
-
-
-def find_leader(records: Iterable[TrialRecord], direction: Direction) -> TrialRecord | None:
-    """Choose the complete trial with the best value; of equal ones the first number."""
-    sign = 1.0 if direction == "minimize" else -1.0
-    complete = [item for item in records if item.state == "complete" and item.value is not None]
-    return min(complete, key=lambda item: (sign * (item.value or 0.0), item.number), default=None)
 
 
 def identify(values: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 Optuna knows ranges, logarithms and steps, but not all of them at once. What it cannot express is
 encoded, in an order that samplers can use:
 
-- a step on a logarithmic scale: the index of the value among all values;
+- a step on a logarithmic scale, or one from a bound with a rounding error: the index of the value
+  among all values;
 - ``reverse_log``: the value mirrored in its range, on Optuna's logarithmic scale.
 """
 
@@ -148,7 +149,15 @@ def _last_step(parameter: Parameter) -> float:
 
 
 def _is_indexed(parameter: Parameter) -> bool:
-    return parameter.scale != "linear" and parameter.step is not None
+    if parameter.step is None:
+        return False
+    return parameter.scale != "linear" or (parameter.type == "float" and not _is_exact(parameter))
+
+
+def _is_exact(parameter: Parameter) -> bool:
+    """Tell whether Optuna, in decimals, counts as many steps; not so from 0.30000000000000004."""
+    low, last = (Decimal(str(bound)) for bound in (parameter.low, _last_step(parameter)))
+    return (last - low) / Decimal(str(parameter.step)) == (num_values(parameter) or 1) - 1
 
 
 def _mirror(parameter: Parameter, number: Any) -> Any:

@@ -17,10 +17,13 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState as OptunaState
 
-from sweeps.errors import ResumeRefusedError, SweepNotFoundError
+from sweeps.errors import SweepNotFoundError
 from sweeps.paths import SweepPaths
+from sweeps.search.front import find_leader
 from sweeps.search.journal import JournalBackend
 from sweeps.search.options import load_options
+from sweeps.search.origin import check_origin
+from sweeps.search.primary import PrimaryStudy
 from sweeps.search.proposals import Proposer
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.records import (
@@ -28,7 +31,6 @@ from sweeps.search.records import (
     OUTCOME_KEYS,
     QUEUED,
     VALUES,
-    find_leader,
     find_value,
     identify,
     last_epoch,
@@ -38,6 +40,7 @@ from sweeps.search.records import (
 from sweeps.search.space import encode, is_native
 from sweeps.search.trial_store import TrialStore
 from sweeps.search.trials import (
+    INFEASIBLE,
     AskedTrial,
     InfeasibleSpaceError,
     ParameterError,
@@ -45,13 +48,11 @@ from sweeps.search.trials import (
     TrialRecord,
 )
 from sweeps.spec.conditions import Scalar
-from sweeps.spec.model import SweepSpec
+from sweeps.spec.model import SweepSpec, count_epochs
 from sweeps.spec.parameters import Parameter
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
-
-_SWEEP_ID = "sweep_id"
 
 
 class Study:
@@ -76,8 +77,9 @@ class Study:
         self._declared = {parameter.name: parameter for parameter in spec.parameters}
         self._proposer = Proposer(spec, storage, name)
         member, options = load_options(PRUNERS, spec.pruner)
-        self._pruner = member.create(options, epochs=spec.training.epochs, seed=spec.seed)
-        self._optuna = optuna.load_study(study_name=name, storage=storage, pruner=self._pruner)
+        self._pruner = member.create(options, epochs=count_epochs(spec), seed=spec.seed)
+        self._optuna = PrimaryStudy(name, storage)
+        self._metrics = [objective.metric for objective in spec.objectives]
         self._finished: dict[int, TrialRecord] = {}
         self._numbers_by_values: dict[str, int] = {}
         self._remember_finished()
@@ -187,17 +189,40 @@ class Study:
 
         Raises:
             TrialFinishedError: The trial has ended already; nothing is changed.
-            ValueError: A complete trial without a finite value.
+            ValueError: A complete trial without a finite value of every objective.
         """
-        _check_outcome(outcome)
+        values = self._order_values(outcome)
         with self._lock:
             self._store.read_running(number)
             for key in OUTCOME_KEYS:
                 if getattr(outcome, key) is not None:
                     self._store.set_attribute(number, key, getattr(outcome, key))
-            self._store.end(number, outcome.state, outcome.value)
+            self._store.end(number, outcome.state, values)
             self._remember(self._store.read(number))
         self._backend.sync()
+
+    def tell_infeasible(self, number: int, violation: float, reason: str) -> None:
+        """End a trial whose model broke a limit as soon as it was built.
+
+        It is ``pruned`` with the cause ``infeasible``, does not count as one of the trials asked
+        for, and is no known result. TPE takes it for a bad trial, the worse the larger the
+        violation; other samplers ignore it.
+
+        Args:
+            number: The trial.
+            violation: How far it is from being feasible, above 0, in any unit that stays the same.
+            reason: One sentence for the user: which limit, and by how much.
+
+        Raises:
+            TrialFinishedError: The trial has ended already; nothing is changed.
+            ValueError: The violation is not finite and above 0.
+        """
+        if not (math.isfinite(violation) and violation > 0):
+            raise ValueError(f"the violation is {violation!r}; expected a number above 0")
+        with self._lock:
+            self._store.read_running(number)
+            self._store.set_constraint(number, violation)
+            self.tell(number, TrialOutcome("pruned", cause=INFEASIBLE, reason=reason))
 
     def enqueue(self, values: Mapping[str, Scalar]) -> int:
         """Queue a trial with given values; the sampler proposes the others when it is asked for.
@@ -228,7 +253,8 @@ class Study:
         Right after opening, these are the trials to resume.
         """
         with self._lock:
-            return tuple(map(to_record, self._store.list_trials(OptunaState.RUNNING)))
+            running = self._store.list_trials(OptunaState.RUNNING)
+            return tuple(to_record(trial, self._metrics) for trial in running)
 
     def find_duplicate(self, values: Mapping[str, Scalar]) -> int | None:
         """Find the first complete or pruned trial that had exactly these values."""
@@ -240,16 +266,28 @@ class Study:
         """Count all trials, whatever their state."""
         return self._store.num_trials
 
+    @property
+    def num_counted(self) -> int:
+        """Count the trials that count towards ``limits.trials``: all but infeasible ones."""
+        with self._lock:
+            infeasible = sum(record.is_infeasible for record in self._finished.values())
+            return self._store.num_trials - infeasible
+
     def trials(self) -> tuple[TrialRecord, ...]:
         """List all trials in the order of their numbers."""
         with self._lock:
             trials = self._store.list_trials()
-            return tuple(self._finished.get(trial.number) or to_record(trial) for trial in trials)
+            return tuple(
+                self._finished.get(trial.number) or to_record(trial, self._metrics)
+                for trial in trials
+            )
 
     def leader(self) -> TrialRecord | None:
-        """Find the complete trial with the best value; the first of equal ones."""
+        """Find the best complete trial by the rule ``export.choose``; the first of equal ones."""
         with self._lock:
-            return find_leader(self._finished.values(), direction=self._spec.objective.direction)
+            return find_leader(
+                self._finished.values(), self._spec.objectives, self._spec.export.choose
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -290,7 +328,7 @@ class Study:
             )
 
     def _is_weak(self, trial: FrozenTrial, epoch: int) -> bool:
-        if epoch >= self._spec.training.epochs:
+        if epoch >= count_epochs(self._spec):
             return False
         worst = math.inf if self._spec.objective.direction == "minimize" else -math.inf
         judged = copy.copy(trial)
@@ -298,15 +336,26 @@ class Study:
         judged.intermediate_values = {**trial.intermediate_values, **not_finite}
         return bool(self._pruner.prune(self._optuna, judged))
 
+    def _order_values(self, outcome: TrialOutcome) -> list[float] | None:
+        """Give a value per objective in the study's order; None where one is not known."""
+        known = {**outcome.others, self._metrics[0]: outcome.value}
+        values = [known.get(metric) for metric in self._metrics]
+        found = [float(value) for value in values if value is not None]
+        is_finite = len(found) == len(values) and all(map(math.isfinite, found))
+        if outcome.state == "complete" and not is_finite:
+            told = dict(zip(self._metrics, values, strict=True))
+            raise ValueError(f"a complete trial needs a finite value of every objective: {told!r}")
+        return found if len(found) == len(values) else None
+
     def _remember_finished(self) -> None:
         for trial in self._store.list_trials():
             if trial.state.is_finished():
                 self._remember(trial)
 
     def _remember(self, trial: FrozenTrial) -> None:
-        record = to_record(trial)
+        record = to_record(trial, self._metrics)
         self._finished[record.number] = record
-        if record.state != "failed":
+        if record.state != "failed" and not record.is_infeasible:
             self._numbers_by_values.setdefault(identify(record.params), record.number)
 
 
@@ -327,9 +376,9 @@ def open_study(paths: SweepPaths, spec: SweepSpec, *, sweep_id: str) -> Study:
     backend = JournalBackend(paths.journal)
     storage = JournalStorage(backend)
     if not optuna.get_all_study_names(storage):
-        direction = spec.objective.direction
-        optuna.create_study(study_name=spec.name, storage=storage, direction=direction)
-    _check_study(storage, spec, sweep_id=sweep_id, place=str(paths.journal))
+        directions = [objective.direction for objective in spec.objectives]
+        optuna.create_study(study_name=spec.name, storage=storage, directions=directions)
+    check_origin(storage, spec, sweep_id=sweep_id, place=str(paths.journal))
     backend.sync()
     return Study(spec, backend, storage)
 
@@ -347,32 +396,9 @@ def read_study(paths: SweepPaths) -> tuple[TrialRecord, ...]:
     names = optuna.get_all_study_names(storage)
     if not names:
         return ()
-    study_id = storage.get_study_id_from_name(names[0])
-    return tuple(to_record(trial) for trial in storage.get_all_trials(study_id, deepcopy=False))
-
-
-def _check_study(storage: JournalStorage, spec: SweepSpec, *, sweep_id: str, place: str) -> None:
-    study = optuna.load_study(study_name=None, storage=storage)
-    found = study.user_attrs.get(_SWEEP_ID)
-    if found is None and not study.get_trials(deepcopy=False):
-        study.set_user_attr(_SWEEP_ID, sweep_id)  # just created, or killed while creating
-    elif found != sweep_id:
-        raise ResumeRefusedError(
-            f"{place}: this study belongs to sweep {found!r}, not to {sweep_id!r}. "
-            "Restore the sweep's own journal, or start a new sweep."
-        )
-    direction = study.direction.name.lower()
-    if direction != spec.objective.direction:
-        raise ResumeRefusedError(
-            f"{place}: objective.direction changed since the sweep began ({direction} -> "
-            f"{spec.objective.direction}). Restore it, or start a new sweep."
-        )
-
-
-def _check_outcome(outcome: TrialOutcome) -> None:
-    is_finite = outcome.value is not None and math.isfinite(outcome.value)
-    if outcome.state == "complete" and not is_finite:
-        raise ValueError(f"a complete trial needs a finite value, got {outcome.value!r}")
+    study = optuna.load_study(study_name=names[0], storage=storage)
+    metrics = study.metric_names or ()
+    return tuple(to_record(trial, metrics) for trial in study.get_trials(deepcopy=False))
 
 
 def _quiet_optuna() -> None:

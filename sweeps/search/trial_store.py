@@ -8,6 +8,7 @@ the storage interface below them, which is public too.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
@@ -15,7 +16,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
-from sweeps.search.records import OPTUNA_STATES, to_state
+from sweeps.search.records import CONSTRAINT, OPTUNA_STATES, to_state
 from sweeps.search.space import encode, to_distribution
 from sweeps.search.trials import EndState, ParameterError, TrialFinishedError
 from sweeps.spec.conditions import Scalar
@@ -91,6 +92,10 @@ class TrialStore:
         """Note something about a trial that has not ended."""
         self._storage.set_trial_user_attr(self._id_of(number), key, value)
 
+    def set_constraint(self, number: int, violation: float) -> None:
+        """Note how far a trial is from being feasible, above 0, where samplers look for it."""
+        self._storage.set_trial_system_attr(self._id_of(number), CONSTRAINT, float(violation))
+
     def set_report(self, number: int, epoch: int, value: float) -> None:
         """Note a finite value at an epoch."""
         self._storage.set_trial_intermediate_value(self._id_of(number), epoch, float(value))
@@ -108,9 +113,8 @@ class TrialStore:
         code = distribution.to_internal_repr(encode(parameter, value))
         self._storage.set_trial_param(self._id_of(number), parameter.name, code, distribution)
 
-    def end(self, number: int, state: EndState, value: float | None) -> None:
-        """End a trial; the last thing that can be written about it."""
-        values = None if value is None else [float(value)]
+    def end(self, number: int, state: EndState, values: Sequence[float] | None) -> None:
+        """End a trial with a value per objective; the last thing that can be written about it."""
         self._storage.set_trial_state_values(self._id_of(number), OPTUNA_STATES[state], values)
 
     def _id_of(self, number: int) -> int:

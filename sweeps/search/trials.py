@@ -13,6 +13,9 @@ from sweeps.spec.conditions import Scalar
 TrialState = Literal["complete", "pruned", "failed", "running", "waiting", "interrupted"]
 EndState = Literal["complete", "pruned", "failed"]
 
+INFEASIBLE = "infeasible"
+"""Cause of a trial whose model broke a limit as soon as it was built."""
+
 
 class TrialFinishedError(SweepsError):
     """The trial has ended already, so a late result of an older attempt is not taken.
@@ -64,11 +67,14 @@ class TrialOutcome:
     Attributes:
         state: ``complete``, ``pruned`` or ``failed``.
         value: Value of the kept best checkpoint. A complete trial needs a finite one.
+        others: Values of the further objectives at the same epoch, by metric. A complete trial
+            needs a finite one of each.
         best_epoch: Epoch of that checkpoint.
         checkpoint: File name of that checkpoint in the trial's folder.
         attempt: The attempt that ended the trial; None keeps what `set_attempt` recorded.
         cause: Short word for what ended a failed trial, such as ``timeout``.
         reason: One sentence for the user: what happened and what to do.
+        spread: Standard deviation of the value over repeats or folds.
     """
 
     state: EndState
@@ -78,6 +84,8 @@ class TrialOutcome:
     attempt: int | None = None
     cause: str | None = None
     reason: str | None = None
+    spread: float | None = None
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,9 @@ class TrialRecord:
         number: Starts at 0.
         state: The study says ``running`` of interrupted trials too; only who looks at the sweep's
             lock can tell them apart.
-        value: Value of the best checkpoint, once the trial has ended.
+        value: Value of the best checkpoint, once the trial has ended; with several objectives that
+            of the primary one.
+        values: Value of every objective by metric, once the trial has ended.
         epoch: Last reported epoch, 0 before the first report.
         best_epoch: Epoch of the best checkpoint.
         params: Parameter values by name.
@@ -98,6 +108,7 @@ class TrialRecord:
         reason: One sentence for the user.
         started: When the trial was asked for, in UTC.
         finished: When it ended, in UTC.
+        spread: Standard deviation of the value over repeats or folds; None where there are none.
         reports: Reported value by epoch. Epochs whose value was not finite are left out.
     """
 
@@ -113,4 +124,11 @@ class TrialRecord:
     reason: str | None = None
     started: datetime | None = None
     finished: datetime | None = None
+    spread: float | None = None
     reports: Mapping[int, float] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_infeasible(self) -> bool:
+        """Tell whether the trial was refused untrained, so that it does not count as one."""
+        return self.state == "pruned" and self.cause == INFEASIBLE

@@ -10,7 +10,10 @@ from sweeps.errors import Problem
 from sweeps.spec.model import Checkpoint, Export, Keep, Limits, Objective, SweepSpec, Training
 from sweeps.spec.nodes import Node, describe_unknown_key
 
-TOP_KEYS = tuple(SweepSpec.model_fields)
+# In a file all objectives stand in one list.
+_SPELLED = {"other_objectives": "objectives"}
+
+TOP_KEYS = tuple(_SPELLED.get(name, name) for name in SweepSpec.model_fields)
 """Canonical keys of a space file, in the order in which they are documented."""
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -111,6 +114,10 @@ def _expand_section(path: tuple[str, ...], node: Node, problems: list[Problem]) 
     section = path[0]
     if len(path) > 1 or section == "parameters":
         return _rename_value(path, node)
+    if section == "objectives" and node.is_list:
+        return node.with_value(
+            [_expand_section(("objective",), item, problems) for item in node.value]
+        )
     if section in SHORTHANDS and not node.is_mapping and node.value is not None:
         node = node.with_value({SHORTHANDS[section]: node})
     if node.is_mapping:

@@ -100,7 +100,7 @@ def _check_names(names: frozenset[str], parameters: Sequence[Parameter]) -> None
     known = [parameter.name for parameter in parameters]
     for name in sorted(names):
         if name not in known:
-            hint = suggest_name(name, known) or " Only parameters of the space file can be used."
+            hint = suggest_name(name, known) or " Neither the file nor the model's code has one."
             raise ValueError(f"there is no parameter {name!r}.{hint}")
 
 

@@ -13,10 +13,12 @@ from typing import Any
 from sweeps.errors import Problem
 from sweeps.spec.aliases import rename_sections
 from sweeps.spec.constraints import parse_constraint
+from sweeps.spec.expressions import find_names, parse_expression
 from sweeps.spec.metrics import find_direction
 from sweeps.spec.model import Choice, SweepSpec
 from sweeps.spec.nodes import Node, collecting, find_node, raise_problems
-from sweeps.spec.ordering import check_conditions, check_parents, order_parameters
+from sweeps.spec.objectives import fill_direction, read_objectives
+from sweeps.spec.ordering import check_conditions, order_parameters
 from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.parameter_groups import expand_parameters
 from sweeps.spec.parameter_reading import read_parameter
@@ -82,6 +84,12 @@ def canonicalize(root: Node, problems: list[Problem]) -> Node:
     return root.with_value({**root.value, "parameters": expanded})
 
 
+def find_place(path: Path | str, keys: Sequence[str]) -> str:
+    """Find the ``file:line`` at which a key of a readable space file stands, as far as it does."""
+    root = canonicalize(read_yaml(Path(path), []), [])
+    return find_node(root, keys).where
+
+
 def _read_spec(root: Node, path: Path, rooms: Rooms, problems: list[Problem]) -> SweepSpec | None:
     """Read all sections, collecting problems; None where the spec cannot even be built."""
     values = root.to_python()
@@ -92,8 +100,7 @@ def _read_spec(root: Node, path: Path, rooms: Rooms, problems: list[Problem]) ->
     parameters = _read_parameters(section, problems)
     values["parameters"] = ()
     values["constraints"] = _read_constraints(root, _stand_in(section, parameters), problems)
-    with collecting(problems):
-        _fill_objective(values, root)
+    _fill_objectives(values, root, problems)
     _fill_checkpoint(values)
     for key in ("model", "data"):
         with collecting(problems):
@@ -123,7 +130,6 @@ def _read_parameters(section: Node, problems: list[Problem]) -> tuple[Parameter,
             with collecting(problems):
                 read.append(read_parameter(name, node))
     with collecting(problems):
-        check_parents(read, section)
         if len(read) == len(section.value):
             check_conditions(read, section)
             return order_parameters(read, section)
@@ -144,10 +150,14 @@ def _read_constraints(
 
 
 def _read_constraint(node: Node, parameters: Sequence[Parameter]) -> str:
+    """Read a constraint; a name that is not in the file may be one that the code declares."""
     if not isinstance(node.value, str):
         raise node.wrong("expected an expression such as 'units * layers <= 1024'")
     try:
-        return parse_constraint(node.value, parameters=parameters).text
+        known = {parameter.name for parameter in parameters}
+        unknown = find_names(parse_expression(node.value)) - known
+        stand_ins = [Parameter(name, "fixed") for name in sorted(unknown)]
+        return parse_constraint(node.value, parameters=[*parameters, *stand_ins]).text
     except ValueError as error:
         raise node.error(str(error)) from error
 
@@ -158,20 +168,18 @@ def _stand_in(section: Node, parameters: Sequence[Parameter]) -> list[Parameter]
     return [read.get(name, Parameter(name, "fixed")) for name in section.value]
 
 
-def _fill_objective(values: dict[str, Any], root: Node) -> None:
-    """Find the direction from the metric's name where the file does not say it."""
-    objective = values.get("objective")
-    if not isinstance(objective, dict) or "direction" in objective:
+def _fill_objectives(values: dict[str, Any], root: Node, problems: list[Problem]) -> None:
+    """Complete one objective, or read several; the first of them is the primary one."""
+    one, node = root.value.get("objective"), root.value.get("objectives")
+    if node is None:
+        with collecting(problems):
+            fill_direction(values.get("objective"), one or root, is_first=True)
         return
-    metric = objective.get("metric")
-    direction = find_direction(metric) if isinstance(metric, str) else None
-    objective["direction"] = direction or "minimize"
-    if isinstance(metric, str) and direction is None:
-        node = find_node(root, ("objective", "metric"))
-        raise node.error(
-            f"got {metric!r}, whose name does not tell whether more is better; "
-            "add direction: maximize or direction: minimize"
-        )
+    if one is not None:
+        problems.append(node.problem(f"'objective' ({one.where}) is given too; keep one"))
+    first, *others = read_objectives(node, problems)
+    values["objective"], values["other_objectives"] = first.model_dump(), others
+    del values["objectives"]
 
 
 def _fill_checkpoint(values: dict[str, Any]) -> None:

@@ -1,10 +1,14 @@
-"""Tell from a metric's name whether larger or smaller is better, where that is certain."""
+"""What a metric's name says: whether larger or smaller is better, and where its value is from."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from sweeps.spec.model import Direction
+
+MODEL_FACTS: Mapping[str, Direction] = {"num_weights": "minimize"}
+"""Metrics that are facts of the built model and in no log of Keras -> which direction is meant."""
 
 MAXIMIZED = (
     *("accuracy", "acc", "auc", "precision", "recall", "f1", "f1_score", "fbeta_score"),
@@ -25,6 +29,8 @@ def find_direction(metric: str) -> Direction | None:
     The name may begin with ``val_`` or the name of an output (``val_digit_accuracy``) and end with
     the number that Keras adds to a repeated metric (``auc_1``). A negated name is not certain.
     """
+    if metric in MODEL_FACTS:
+        return MODEL_FACTS[metric]
     name = re.sub(r"_\d+$", "", metric.lower().removeprefix("val_"))
     if re.search(r"(^|_)(neg|negative|inverse|minus|no|not)_", name):
         return None

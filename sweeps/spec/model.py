@@ -73,6 +73,13 @@ def _parse_patience(value: Any) -> int:
         raise ValueError("expected a number of epochs (the patience), at least 1") from error
 
 
+def _parse_folds(value: Any) -> int:
+    folds = parse_count(value)
+    if folds < 2:
+        raise ValueError("expected a whole number of folds, at least 2")
+    return folds
+
+
 def _parse_flag(value: Any) -> bool:
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     flag = words.get(value.lower()) if isinstance(value, str) else value
@@ -130,6 +137,7 @@ Bytes = Annotated[
         ]
     ),
 ]
+Folds = Annotated[int, BeforeValidator(_parse_folds), _json(type="integer", minimum=2)]
 Workers = Annotated[
     int | Literal["auto"], BeforeValidator(_parse_workers), _json(anyOf=_count("auto"))
 ]
@@ -160,7 +168,10 @@ class _Section(BaseModel):
 class Objective(_Section):
     """What is optimized."""
 
-    metric: Text = Field(description="Name in the logs of Keras, such as val_accuracy.")
+    metric: Text = Field(
+        description="Name in the logs of Keras, such as val_accuracy. "
+        "A further objective may be num_weights, the number of parameters of the model."
+    )
     direction: Direction = Field(
         description="Whether a larger or a smaller value is better. "
         "May be left out where the name of the metric says it."
@@ -243,6 +254,12 @@ class Export(_Section):
     formats: Annotated[tuple[Literal["keras"], ...], AfterValidator(_check_formats)] = Field(
         ("keras",), description="Formats in which the leader is exported."
     )
+    choose: Literal["primary", "knee"] = Field(
+        "primary",
+        description="With several objectives, which trial of the Pareto front leads and is "
+        "exported: primary is the best one by the first objective, knee the one closest to the "
+        "best of every objective at once.",
+    )
 
 
 class Choice(_Section):
@@ -253,7 +270,11 @@ class Choice(_Section):
 
 
 class SweepSpec(_Section):
-    """What the user asked for, in full, with every default filled in."""
+    """What the user asked for, in full, with every default filled in.
+
+    `objective` is the primary one of several objectives: by it the best epoch of a trial is kept,
+    weak trials are pruned and lists are sorted. `objectives` gives them all.
+    """
 
     name: Annotated[str, BeforeValidator(check_sweep_name)] = Field(
         description="Names the folder below results/; the file's own name by default."
@@ -265,16 +286,44 @@ class SweepSpec(_Section):
         description="file.py:attribute or package.module:attribute of a function without arguments."
     )
     objective: Objective
+    other_objectives: tuple[Objective, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     constraints: tuple[str, ...] = ()
+    max_params: Count | None = Field(
+        None,
+        description="A model with more weights is not trained; another proposal takes its place.",
+    )
+    max_model_bytes: Bytes | None = Field(
+        None,
+        description="A model whose weights and optimizer state need more is not trained either.",
+    )
     sampler: Choice = Choice(name="tpe")
     pruner: Choice = Choice(name="asha")
     limits: Limits = Limits()
     training: Training = Training()
     checkpoint: Checkpoint = Checkpoint()
     keep: Keep = Keep()
+    repeats: Count = Field(
+        1,
+        description="How many times each trial is trained, with other seeds; its value is the mean.",
+    )
+    folds: Folds | None = Field(
+        None,
+        description="Trains each trial once per fold of the training and validation data, "
+        "for cross-validation; its value is the mean.",
+    )
     seed: Seed = Field(0, description="From it all randomness of the sweep is derived.")
     export: Export = Export()
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All objectives, the primary one first."""
+        return (self.objective, *self.other_objectives)
+
+
+def count_epochs(spec: SweepSpec) -> int:
+    """Count the epochs of a full trial, over all its repeats or folds."""
+    return spec.training.epochs * (spec.folds or spec.repeats)
 
 
 def spec_to_json(spec: SweepSpec) -> dict[str, Any]:

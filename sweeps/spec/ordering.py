@@ -29,7 +29,9 @@ def order_parameters(parameters: Sequence[Parameter], section: Node) -> tuple[Pa
 
 
 def check_parents(parameters: Sequence[Parameter], section: Node) -> None:
-    """Check that conditions name parameters of the section, read or not.
+    """Check that conditions name parameters of the section.
+
+    Only once the model's code has been asked: a condition may name a parameter that it declares.
 
     Raises:
         SpecError: All unknown parents at once.
@@ -47,6 +49,8 @@ def check_parents(parameters: Sequence[Parameter], section: Node) -> None:
 def check_conditions(parameters: Sequence[Parameter], section: Node) -> None:
     """Check that every condition can hold, alone and together with the others.
 
+    A condition on a parameter that is not among these is left to a later check.
+
     Raises:
         SpecError: Impossible values, or a circle, or contradictions.
     """
@@ -57,6 +61,7 @@ def check_conditions(parameters: Sequence[Parameter], section: Node) -> None:
             (parameter, _describe_mistake(condition, by_name[condition.parent]))
             for parameter in parameters
             for condition in parameter.when
+            if condition.parent in by_name
         ],
     )
     order_parameters(parameters, section)
@@ -139,6 +144,8 @@ def _gather_conditions(
     parameter: Parameter, by_name: Mapping[str, Parameter], needed: dict[str, list[Condition]]
 ) -> None:
     for condition in parameter.when:
+        if condition.parent not in by_name:
+            continue
         known = needed.setdefault(condition.parent, [])
         if condition not in known:
             known.append(condition)

@@ -174,7 +174,10 @@ def parameter_from_json(record: Mapping[str, Any]) -> Parameter:
 
 def _contains_number(parameter: Parameter, value: float) -> bool:
     low, high = parameter.bounds
-    if not low <= value <= high or (parameter.type == "int" and value != int(value)):
+    # The last of many steps may lie beyond a bound by a rounding error.
+    slack = 0.0 if parameter.step is None else 1e-9 * (high - low)
+    is_within = low - slack <= value <= high + slack
+    if not is_within or (parameter.type == "int" and value != int(value)):
         return False
     if parameter.step is None or low == high:
         return True
@@ -199,4 +202,4 @@ def _number_at(parameter: Parameter, index: int) -> float | int:
     if parameter.scale == "linear" or parameter.step is None:
         return min(low + index * step, high)
     power = min(low * step**index, high)
-    return power if parameter.scale == "log" else high + low - power
+    return power if parameter.scale == "log" else min(max(high + low - power, low), high)

@@ -17,9 +17,11 @@ from sweeps.spec.aliases import (
     SECTIONS,
     SHORTHANDS,
     TOP_ALIASES,
+    TOP_KEYS,
     VALUE_ALIASES,
 )
 from sweeps.spec.model import SweepSpec
+from sweeps.spec.objectives import MAX_OBJECTIVES
 from sweeps.spec.parameter_forms import DISTRIBUTIONS, TYPES
 from sweeps.spec.parameter_reading import SCALES
 from sweeps.spec.rooms import Rooms
@@ -37,7 +39,7 @@ def json_schema(rooms: Rooms | None = None) -> dict[str, Any]:
     Args:
         rooms: The samplers and pruners there are, with their options. Where None, any is allowed.
     """
-    properties = {name: _describe_key(name, rooms) for name in SweepSpec.model_fields}
+    properties = {name: _describe_key(name, rooms) for name in TOP_KEYS}
     for path, spellings in TOP_ALIASES.items():
         for spelling in spellings:
             properties[spelling] = _describe_alias(path, rooms)
@@ -49,7 +51,7 @@ def json_schema(rooms: Rooms | None = None) -> dict[str, Any]:
         "properties": properties,
         "allOf": [
             {"required": ["model", "data"]},
-            {"anyOf": [{"required": [key]} for key in ("objective", "metric")]},
+            {"anyOf": [{"required": [key]} for key in ("objective", "objectives", "metric")]},
         ],
         "additionalProperties": False,
         "$defs": {"parameters": _describe_parameters(), "parameter": _describe_parameter()},
@@ -61,6 +63,8 @@ def _describe_key(name: str, rooms: Rooms | None) -> dict[str, Any]:
         return _describe_section(name)
     if name in ("sampler", "pruner"):
         return _describe_room(name, rooms)
+    if name == "objectives":
+        return _describe_objectives()
     if name == "parameters":
         return {"$ref": "#/$defs/parameters"}
     if name == "constraints":
@@ -122,6 +126,16 @@ def _describe_member(section: str, menu: Menu, name: str) -> dict[str, Any]:
             for spelling in spellings:
                 fields[spelling] = fields[key]
     return _make_object(fields)
+
+
+def _describe_objectives() -> dict[str, Any]:
+    return {
+        "description": "Several objectives instead of one; the first is the primary one.",
+        "type": "array",
+        "items": _describe_section("objective"),
+        "minItems": 2,
+        "maxItems": MAX_OBJECTIVES,
+    }
 
 
 def _describe_constraints() -> dict[str, Any]:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
 
-from sweeps.checkpoints.better import Direction, is_better
+from sweeps.checkpoints.better import is_better
 from sweeps.checkpoints.store import BestCheckpoint, BestStore
 from sweeps.checkpoints.template import format_name
+from sweeps.spec.model import Objective
 from sweeps.training.models import save_model
+from sweeps.training.repetitions import pick_values
 
 
 class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves the model whenever the objective's metric is better than ever before in this trial.
+    """Saves the model whenever the primary objective is better than ever before in this trial.
 
     An attempt that continues a trial knows the best of the earlier ones. NaN never wins and never
-    blocks; an epoch that was not validated is passed over; a tie keeps the first.
+    blocks; an epoch that was not validated is passed over; a tie keeps the first. With several
+    objectives, an epoch in which one of them has no finite value is passed over as well, so that
+    the kept model has a value of each.
 
     Args:
         store: Where the files go.
         template: File name, such as ``{trial:04d}-epoch{epoch:02d}-{val_accuracy:.4f}.keras``.
-        metric: The objective's metric.
-        direction: ``minimize`` or ``maximize``.
+        objectives: The objectives, the primary one first.
+        facts: Values of the objectives that no epoch changes, by metric.
         counters: Values of the template's fields that stay the same: ``trial`` and ``attempt``.
         save_best_only: Where False, every epoch's model is written, and the best one is recorded.
     """
@@ -32,17 +37,17 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         store: BestStore,
         template: str,
-        metric: str,
-        direction: Direction,
+        objectives: Sequence[Objective],
         *,
         counters: Mapping[str, int],
+        facts: Mapping[str, float] = MappingProxyType({}),
         save_best_only: bool = True,
     ) -> None:
         super().__init__()
         self._store = store
         self._template = template
-        self._metric = metric
-        self._direction = direction
+        self._objectives = objectives
+        self._facts = facts
         self._counters = dict(counters)
         self._save_best_only = save_best_only
         self.best: BestCheckpoint | None = store.find_best()
@@ -54,18 +59,22 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save the model of the finished epoch where it is worth it."""
         logs = logs or {}
-        value = logs.get(self._metric)
-        if self.best and (self.best.epoch, self.best.value) == (epoch + 1, value):
+        metric, direction = self._objectives[0].metric, self._objectives[0].direction
+        values = pick_values(logs, self._objectives, self._facts)
+        value = values.pop(metric, None)
+        repeat = self._counters.get("repeat", 1)
+        known = self.best and (self.best.repeat, self.best.epoch, self.best.value)
+        if known == (repeat, epoch + 1, value):
             return  # Trained again after a kill: its file and its digest are recorded already.
         wins = value is not None and is_better(
-            value, self.best.value if self.best else None, self._direction
+            value, self.best.value if self.best else None, direction
         )
         if not wins and self._save_best_only:
             return
         name = self._format_name(epoch + 1, logs)
         digest = self._store.write(name, lambda path: save_model(self.model, path))
-        if wins:
-            self.best = BestCheckpoint(name, float(logs[self._metric]), epoch + 1, digest)
+        if wins and value is not None:
+            self.best = BestCheckpoint(name, value, epoch + 1, digest, repeat, values)
             self._store.commit(self.best)
 
     def _format_name(self, epoch: int, logs: Mapping[str, float]) -> str:

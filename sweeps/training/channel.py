@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from sweeps.checkpoints.store import BestCheckpoint
@@ -20,6 +20,12 @@ class TrialEnd:
         state: ``complete``, ``pruned``, ``failed`` or ``interrupted``.
         epoch: Finished epochs.
         best: The best checkpoint; None where no epoch was worth keeping.
+        value: The trial's value: that of its best checkpoint, or the mean over repeats or folds.
+        spread: Sample standard deviation over repeats or folds; None where there is one only.
+        others: Values of the further objectives by metric: at the epoch of the best checkpoint, or
+            their means over repeats or folds.
+        same_as: Number of the finished trial that had the same parameters, where one had.
+        violation: By which share of its limit an infeasible model is too large; None else.
         cause: Short name of what ended it; empty where it simply completed.
         reason: What happened and what to do about it.
         traceback: Where the user's code failed; empty where it did not.
@@ -28,9 +34,14 @@ class TrialEnd:
     state: Literal["complete", "pruned", "failed", "interrupted"]
     epoch: int = 0
     best: BestCheckpoint | None = None
+    value: float | None = None
+    spread: float | None = None
+    same_as: int | None = None
+    violation: float | None = None
     cause: str = ""
     reason: str = ""
     traceback: str = ""
+    others: dict[str, float] = field(default_factory=dict)
 
 
 class Channel(Protocol):
@@ -47,8 +58,13 @@ class Channel(Protocol):
         Asking twice for one name gives the same value, in a later attempt of the trial too.
         """
 
-    def record_values(self, values: Mapping[str, Any]) -> None:
-        """Tell the values with which the model was built."""
+    def record_values(self, values: Mapping[str, Any]) -> int | None:
+        """Tell the values with which the model was built, and again where ``fit`` asked for more.
+
+        Returns:
+            The number of a finished trial with the same values, whose result is this one's too and
+            which need not be trained again; None where there is none.
+        """
 
     def report(self, epoch: int, value: float | None, best: float | None) -> Action:
         """Tell the objective's value after `epoch`, and hear whether to go on.

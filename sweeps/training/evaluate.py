@@ -6,14 +6,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sweeps.checkpoints.store import open_best
+from sweeps.checkpoints.store import BestStore, open_best
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import SweepSpec
 from sweeps.training.data import Data, Split, load_data
 from sweeps.training.epoch_loop import build_state, compile_pass, find_fit_reason
 from sweeps.training.hyperparameters import AskingHyperParameters
-from sweeps.training.models import build_model, load_model, save_model
+from sweeps.training.models import build_model, load_hypermodel, load_model, save_model
+from sweeps.training.own_fit import has_own_fit
 from sweeps.training.randomness import seed_everything
+from sweeps.training.repetitions import find_model_facts, select_data
 from sweeps.training.train import resolve_training
 from sweeps.training.user_code import load_target
 
@@ -30,16 +32,20 @@ def export_model(
         destination: The ``.keras`` file to write.
 
     Returns:
-        ``scores`` by split, ``inputs`` and ``outputs`` with names, shapes and types.
+        ``scores`` by split; the checkpoint's recorded ``value``, those of the ``others`` and
+        whether the HyperModel's ``own_fit`` computed them; objectives that are ``facts`` of the
+        written model; ``inputs`` and ``outputs`` with names, shapes and types.
     """
     seed_everything(spec.seed)
+    best = BestStore(trial).find_best()
     data = load_data(load_target(spec.data))
+    data = select_data(data, spec, best.repeat - 1 if best else 0)
     # The user's code is imported so that custom layers registered there can be loaded.
-    load_target(spec.model)
+    hypermodel = load_hypermodel(spec.model)
     checkpoint = open_best(trial)
     _, batch_size = resolve_training(spec, values)
     if checkpoint.name.endswith(".weights.h5"):
-        model = build_model(spec.model, AskingHyperParameters(_refuse_to_ask, values))
+        model = build_model(hypermodel, AskingHyperParameters(_refuse_to_ask, values), spec.model)
         build_state(model, data.train, batch_size)
         model.load_weights(checkpoint)
         save_model(model, destination)
@@ -51,6 +57,10 @@ def export_model(
         "scores": {
             name: score_split(model, split, batch_size) for name, split in splits.items() if split
         },
+        "value": best.value if best else None,
+        "others": best.others if best else {},
+        "facts": find_model_facts(model, spec.objectives),
+        "own_fit": has_own_fit(hypermodel),
         "inputs": _describe(model.inputs),
         "outputs": _describe(model.outputs),
     }

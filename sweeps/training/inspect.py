@@ -12,13 +12,15 @@ import numpy as np
 
 from sweeps.checkpoints.template import find_template_problems
 from sweeps.menu import suggest_name
+from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter, default_of
 from sweeps.training.data import Data, describe_split, digest_split, load_data
 from sweeps.training.epoch_loop import build_state, find_fit_reason, take_batch
 from sweeps.training.hyperparameters import AskingHyperParameters
-from sweeps.training.models import build_model, check_saving
+from sweeps.training.models import build_model, check_saving, load_hypermodel
 from sweeps.training.randomness import seed_everything
+from sweeps.training.repetitions import select_data
 from sweeps.training.train import resolve_training
 from sweeps.training.user_code import load_target
 
@@ -67,7 +69,7 @@ def inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
         return default_of(parameter)
 
     hp = AskingHyperParameters(ask, values)
-    model = _try(found, "model", lambda: build_model(spec.model, hp))
+    model = _try(found, "model", lambda: build_model(load_hypermodel(spec.model), hp, spec.model))
     if model is not None and data is not None:
         _inspect_both(found, spec, model, data, hp.values)
     return found
@@ -82,6 +84,7 @@ def _inspect_both(
     found.loop_reason = (
         "training.loop is fit" if spec.training.loop == "fit" else find_fit_reason(model, data)
     )
+    data = _try(found, "data", lambda: select_data(data, spec, 0)) or data
     for name, split in data.named().items():
         _try(found, f"data ({name})", partial(_try_batch, model, split, sizes[1]))
     if found.problems:
@@ -106,25 +109,9 @@ def _try_batch(model: Any, split: Any, batch_size: int) -> bool:
 def _find_metric_problems(
     spec: SweepSpec, shapes: Mapping[str, tuple[int, ...]], data: Data, *, epochs: int
 ) -> Iterator[tuple[str, str]]:
-    metric, metrics = spec.objective.metric, [name for name, shape in shapes.items() if not shape]
-    if shapes.get(metric):
-        yield (
-            "objective.metric",
-            f"got {metric!r}, of shape {shapes[metric]}; expected a metric with a single value.",
-        )
-    elif metric not in metrics:
-        hint = suggest_name(metric, metrics)
-        if metric.startswith("val_") and data.validation is None:
-            hint = " The data has no validation split."
-        yield (
-            "objective.metric",
-            f"got {metric!r}, which is not in the logs (have: {', '.join(metrics)}).{hint}",
-        )
-    elif metric.startswith("val_") and spec.training.validation_freq > epochs:
-        yield (
-            "training.validation_freq",
-            f"got {spec.training.validation_freq}; with {epochs} epochs {metric!r} never appears.",
-        )
+    metrics = [name for name, shape in shapes.items() if not shape]
+    for objective in spec.objectives:
+        yield from _find_objective_problems(objective.metric, spec, shapes, data, epochs)
     for problem in find_template_problems(
         spec.checkpoint.path,
         save_weights_only=spec.checkpoint.save_weights_only,
@@ -132,6 +119,33 @@ def _find_metric_problems(
         metrics=metrics,
     ):
         yield "checkpoint.path", problem
+
+
+def _find_objective_problems(
+    metric: str, spec: SweepSpec, shapes: Mapping[str, tuple[int, ...]], data: Data, epochs: int
+) -> Iterator[tuple[str, str]]:
+    if metric in MODEL_FACTS:
+        return
+    metrics = [name for name, shape in shapes.items() if not shape]
+    key = "objective.metric" if len(spec.objectives) == 1 else "objectives"
+    if shapes.get(metric):
+        yield (
+            key,
+            f"got {metric!r}, of shape {shapes[metric]}; expected a metric with a single value.",
+        )
+    elif metric not in metrics:
+        hint = suggest_name(metric, metrics)
+        if metric.startswith("val_") and data.validation is None:
+            hint = " The data has no validation split."
+        yield (
+            key,
+            f"got {metric!r}, which is not in the logs (have: {', '.join(metrics)}).{hint}",
+        )
+    elif metric.startswith("val_") and spec.training.validation_freq > epochs:
+        yield (
+            "training.validation_freq",
+            f"got {spec.training.validation_freq}; with {epochs} epochs {metric!r} never appears.",
+        )
 
 
 def _try(found: Inspection, key: str, do: Callable[[], Any]) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from sweeps.checkpoints.store import LatestState, LatestStore
 from sweeps.durable import write_bytes, write_derived
 from sweeps.errors import CheckpointError
+from sweeps.training.repetitions import Repetition
 
 # State of Keras' own callbacks, by name: never their __dict__, which holds derived values that
 # would be derived twice.
@@ -38,6 +39,7 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         history_file: Where the history is written for reading, one row per epoch.
         callbacks: The callbacks whose state belongs to the trial.
         resumed: The state from which this attempt continues; None where it starts anew.
+        repetition: Which training of the trial this is.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         history_file: Path,
         callbacks: Sequence[Any],
         resumed: LatestState | None,
+        repetition: Repetition,
     ) -> None:
         super().__init__()
         self._store = store
         self._history_file = history_file
         self._callbacks = [callback for callback in callbacks if _find_fields(callback)]
         self._resumed = resumed
+        self._repetition = repetition
         self.history: list[Row] = _from_json(resumed.state["history"]) if resumed else []
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
@@ -69,12 +73,15 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         variables = list_variables(self.model)
         state = {
             "epoch": epoch + 1,
+            "earlier": list(self._repetition.earlier),
+            "earlier_others": [dict(others) for others in self._repetition.earlier_others],
             "stopped": bool(self.model.stop_training),
             "variables": [describe_variable(variable) for variable in variables],
             "callbacks": [_get_fields(callback) for callback in self._callbacks],
             "history": _to_json(self.history),
         }
-        self._store.commit(epoch + 1, lambda path: _save_arrays(path, variables), state)
+        total = self._repetition.first_epoch + epoch + 1
+        self._store.commit(total, lambda path: _save_arrays(path, variables), state)
         # Made again from the state above when the trial continues, so it need not be waited for.
         write_derived(self._history_file, _format_csv(self.history))
 

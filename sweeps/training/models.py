@@ -14,23 +14,41 @@ from sweeps.errors import OptionError
 from sweeps.training.user_code import load_target
 
 
-def build_model(target: str, hp: Any) -> Any:
-    """Build the model that a space file names.
+def load_hypermodel(target: str) -> Any:
+    """Import what builds models: a ``build(hp)`` function or a KerasTuner HyperModel.
+
+    A class is instantiated, without arguments.
+
+    Raises:
+        OptionError: It is neither.
+        Exception: Whatever the user's code raises.
+    """
+    hypermodel = load_target(target)
+    if inspect.isclass(hypermodel) and issubclass(hypermodel, keras_tuner.HyperModel):
+        return hypermodel()
+    if not callable(hypermodel) and not isinstance(hypermodel, keras_tuner.HyperModel):
+        raise OptionError(
+            f"{target} is a {type(hypermodel).__name__}; expected a function build(hp)."
+        )
+    return hypermodel
+
+
+def build_model(hypermodel: Any, hp: Any, target: str) -> Any:
+    """Build a model.
 
     Args:
-        target: A ``build(hp)`` function, or a KerasTuner HyperModel, class or instance.
+        hypermodel: What `load_hypermodel` gave.
         hp: The hyperparameters of the trial.
+        target: How the space file names it, for messages.
 
     Raises:
         OptionError: What it returns is not a compiled Keras model.
         Exception: Whatever the user's code raises.
     """
-    hypermodel = load_target(target)
-    if inspect.isclass(hypermodel) and issubclass(hypermodel, keras_tuner.HyperModel):
-        hypermodel = hypermodel()
-    build = hypermodel.build if isinstance(hypermodel, keras_tuner.HyperModel) else hypermodel
-    if not callable(build):
-        raise OptionError(f"{target} is a {type(build).__name__}; expected a function build(hp).")
+    is_hypermodel = isinstance(hypermodel, keras_tuner.HyperModel)
+    build = hypermodel.build if is_hypermodel else hypermodel
+    if is_hypermodel:
+        hypermodel.declare_hyperparameters(hp)  # as KerasTuner does before its search
     model = build(hp)
     check_model(target, model)
     return model

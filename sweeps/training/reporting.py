@@ -10,6 +10,7 @@ import keras
 
 from sweeps.errors import OptionError
 from sweeps.training.channel import Channel
+from sweeps.training.repetitions import Repetition
 
 
 class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
@@ -21,8 +22,10 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         channel: The other end.
         metric: The objective's metric.
+        repetition: Which training of the trial this is: epochs and values of the others come first.
         best: Gives the trial's best value so far.
         validation_freq: How often epochs are validated; between them the metric may be missing.
+            0 where that is unknown.
 
     Attributes:
         state: How the trial ended by an answer: ``pruned`` or ``interrupted``, ``failed`` where it
@@ -35,6 +38,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         channel: Channel,
         metric: str,
+        repetition: Repetition,
         best: Callable[[], float | None],
         *,
         validation_freq: int = 1,
@@ -42,6 +46,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._channel = channel
         self._metric = metric
+        self.repetition = repetition
         self._best = best
         self._validation_freq = validation_freq
         self.state = ""
@@ -63,7 +68,8 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         self.epoch = epoch
         self.state = ""
         value = logs.get(self._metric)
-        if value is None and epoch % self._validation_freq == 0:
+        freq = self._validation_freq
+        if value is None and freq and epoch % freq == 0:
             raise OptionError(
                 f"metric {self._metric!r} is not in the logs (have: {', '.join(logs)}). "
                 "Set objective.metric to one of these."
@@ -71,7 +77,9 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         if broken := _find_non_finite(logs, self._metric):
             self.state, self.reason = "failed", _explain_divergence(broken, logs[broken], epoch)
             return
-        action = self._channel.report(epoch, value, self._best())
+        mean = None if value is None else self.repetition.average(value)
+        total = self.repetition.first_epoch + epoch
+        action = self._channel.report(total, mean, self._best())
         self.state = {"continue": "", "prune": "pruned", "stop": "interrupted"}[action]
 
 

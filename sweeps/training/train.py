@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
-from sweeps.checkpoints.store import BestStore, LatestStore
+from sweeps.checkpoints.store import BestStore, LatestState, LatestStore
 from sweeps.durable import write_json
 from sweeps.errors import OptionError
 from sweeps.paths import TrialPaths
@@ -18,8 +18,20 @@ from sweeps.training.data import Data, load_data
 from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
-from sweeps.training.models import build_model
+from sweeps.training.model_size import check_size
+from sweeps.training.models import build_model, load_hypermodel
+from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_fit
 from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everything
+from sweeps.training.repetitions import (
+    Repetition,
+    average_each,
+    find_best_values,
+    find_model_facts,
+    make_repetition,
+    num_repetitions,
+    select_data,
+    summarize,
+)
 from sweeps.training.reporting import Reporting
 from sweeps.training.user_code import load_target
 
@@ -41,7 +53,20 @@ class Attempt:
     seed: int
 
 
-def train_trial(spec: SweepSpec, trial: TrialPaths, attempt: Attempt, channel: Channel) -> TrialEnd:
+@dataclass(frozen=True)
+class _Trial:
+    """What stays the same in all repetitions of a trial."""
+
+    spec: SweepSpec
+    paths: TrialPaths
+    attempt: Attempt
+    channel: Channel
+    data: Data
+    hypermodel: Any
+    hp: AskingHyperParameters
+
+
+def train_trial(spec: SweepSpec, paths: TrialPaths, attempt: Attempt, channel: Channel) -> TrialEnd:
     """Train a trial, or continue it from its latest checkpoint.
 
     If the process dies at any moment, the next attempt continues from the last finished epoch and
@@ -49,7 +74,7 @@ def train_trial(spec: SweepSpec, trial: TrialPaths, attempt: Attempt, channel: C
 
     Args:
         spec: What the user asked for.
-        trial: The trial's folder.
+        paths: The trial's folder.
         attempt: Which trial, and what is known of its parameters.
         channel: Answers questions and takes reports.
 
@@ -60,47 +85,106 @@ def train_trial(spec: SweepSpec, trial: TrialPaths, attempt: Attempt, channel: C
     seed_everything(seed)
     data = load_data(load_target(spec.data))
     hp = AskingHyperParameters(channel.suggest, attempt.values)
-    model = build_model(spec.model, hp)
-    channel.record_values(hp.values)
-    trial.root.mkdir(parents=True, exist_ok=True)
-    write_json(trial.params, hp.values)
-    return _fit_trial(model, spec, trial, data, _Run(attempt, seed, hp.values, channel))
+    trial = _Trial(spec, paths, attempt, channel, data, load_hypermodel(spec.model), hp)
+    paths.root.mkdir(parents=True, exist_ok=True)
+    latest = LatestStore(paths).find()
+    values: list[float] = list(latest.state["earlier"]) if latest else []
+    others: list[dict[str, float]] = list(latest.state["earlier_others"]) if latest else []
+    while True:
+        end = _train_repetition(trial, seed, values, others, latest)
+        if end.state != "complete" or end.value is None:
+            return end
+        values.append(end.value)
+        others.append(end.others)
+        if len(values) == num_repetitions(spec):
+            mean, spread = summarize(values)
+            return replace(end, value=mean, spread=spread, others=average_each(others))
+        latest = None
 
 
-@dataclass(frozen=True)
-class _Run:
-    attempt: Attempt
-    seed: int
-    values: dict[str, Any]
-    channel: Channel
-
-
-def _fit_trial(model: Any, spec: SweepSpec, trial: TrialPaths, data: Data, run: _Run) -> TrialEnd:
-    epochs, batch_size = resolve_training(spec, run.values)
-    build_state(model, data.train, batch_size)
-    latest = LatestStore(trial).find()
+def _train_repetition(
+    trial: _Trial,
+    seed: int,
+    earlier: list[float],
+    earlier_others: list[dict[str, float]],
+    latest: LatestState | None,
+) -> TrialEnd:
+    """Train the model once, from its first epoch or from `latest`."""
+    index = len(earlier)
+    seed_everything(make_repetition(seed, index, epochs=0).seed)
+    model = build_model(trial.hypermodel, trial.hp, trial.spec.model)
+    same_as = _record_values(trial)
+    if same_as is not None:
+        return TrialEnd("complete", cause="duplicate", same_as=same_as)
+    epochs, batch_size = resolve_training(trial.spec, trial.hp.values)
+    repetition = make_repetition(seed, index, epochs=epochs, earlier=earlier)
+    repetition = replace(repetition, earlier_others=tuple(earlier_others))
+    plan = FitPlan(
+        select_data(trial.data, trial.spec, index),
+        batch_size,
+        epochs,
+        latest.epoch - repetition.first_epoch if latest else 0,
+        trial.spec.training.validation_freq,
+        repetition.seed,
+    )
+    build_state(model, plan.data.train, batch_size)
+    check_size(trial.spec, model)
     if latest:
         restore_model(model, latest)
+    return _fit(trial, model, plan, repetition, latest)
+
+
+def _fit(
+    trial: _Trial, model: Any, plan: FitPlan, repetition: Repetition, latest: LatestState | None
+) -> TrialEnd:
+    spec = trial.spec
     callbacks = make_callbacks(spec)
-    best = make_best_checkpointing(spec, trial, run.attempt)
-    saving = LatestCheckpointing(LatestStore(trial), trial.history, callbacks, latest)
+    facts = find_model_facts(model, spec.objectives)
+    best = _make_best_checkpointing(trial, repetition, facts)
+    saving = LatestCheckpointing(
+        LatestStore(trial.paths), trial.paths.history, callbacks, latest, repetition
+    )
+    own_fit = has_own_fit(trial.hypermodel)
     reporting = Reporting(
-        run.channel,
+        trial.channel,
         spec.objective.metric,
+        repetition,
         lambda: best.best.value if best.best else None,
-        validation_freq=spec.training.validation_freq,
+        validation_freq=0 if own_fit else spec.training.validation_freq,
     )
     reporting.catch_up(saving.history)
-    has_ended = bool(reporting.state) or bool(latest and latest.state["stopped"])
-    if not has_ended:
-        plan = FitPlan(
-            data, batch_size, epochs, latest.epoch if latest else 0,
-            spec.training.validation_freq, run.seed,
-        )  # fmt: skip
-        every = [EpochSeeding(run.seed), *callbacks, best, saving, reporting]
-        compiled = spec.training.loop == "auto" and not find_fit_reason(model, data, every)
-        fit(model, plan, every, compiled=compiled)
-    return _conclude(reporting, best)
+    returned: float | None = None
+    if not reporting.state and not (latest and latest.state["stopped"]):
+        every = [EpochSeeding(plan.seed), *callbacks, best, saving, reporting]
+        if own_fit:
+            returned = _fit_with_own(trial, model, plan, every)
+        else:
+            compiled = spec.training.loop == "auto" and not find_fit_reason(model, plan.data, every)
+            fit(model, plan, every, compiled=compiled)
+    others = find_best_values(saving.history, spec.objectives, facts)
+    value = others.pop(spec.objective.metric, None)
+    return _conclude(reporting, best, value if returned is None else returned, others)
+
+
+def _fit_with_own(trial: _Trial, model: Any, plan: FitPlan, callbacks: list[Any]) -> float | None:
+    """Call the HyperModel's own fit; a value that no callback has seen becomes one epoch."""
+    objective = trial.spec.objective
+    results = call_own_fit(trial.hypermodel, trial.hp, model, plan, callbacks)
+    _record_values(trial)
+    reporting: Reporting = callbacks[-1]
+    if reporting.state:
+        return None
+    value = find_returned_value(results, objective.metric, objective.direction)
+    if value is not None and reporting.epoch == plan.first_epoch:
+        for callback in callbacks:
+            callback.set_model(model)
+            callback.on_epoch_end(plan.first_epoch, {objective.metric: value})
+    return value
+
+
+def _record_values(trial: _Trial) -> int | None:
+    write_json(trial.paths.params, trial.hp.values)
+    return trial.channel.record_values(trial.hp.values)
 
 
 def resolve_training(spec: SweepSpec, values: dict[str, Any]) -> tuple[int, int]:
@@ -126,34 +210,43 @@ def make_callbacks(spec: SweepSpec) -> list[Any]:
     ]
 
 
-def make_best_checkpointing(
-    spec: SweepSpec, trial: TrialPaths, attempt: Attempt
+def _make_best_checkpointing(
+    trial: _Trial, repetition: Repetition, facts: dict[str, float]
 ) -> BestCheckpointing:
     """Make the callback that keeps the best model, as the space file's ``checkpoint`` says."""
+    spec = trial.spec
     return BestCheckpointing(
-        BestStore(trial, keep_older=not spec.checkpoint.save_best_only),
+        BestStore(trial.paths, keep_older=not spec.checkpoint.save_best_only),
         spec.checkpoint.path,
-        spec.objective.metric,
-        spec.objective.direction,
-        counters={"trial": attempt.number, "attempt": attempt.attempt},
+        spec.objectives,
+        facts=facts,
+        counters={
+            "trial": trial.attempt.number,
+            "attempt": trial.attempt.attempt,
+            "repeat": repetition.index + 1,
+        },
         save_best_only=spec.checkpoint.save_best_only,
     )
 
 
-def _conclude(reporting: Reporting, best: BestCheckpointing) -> TrialEnd:
+def _conclude(
+    reporting: Reporting, best: BestCheckpointing, value: float | None, others: dict[str, float]
+) -> TrialEnd:
     if reporting.state:
         return TrialEnd(
             reporting.state,  # type: ignore[arg-type]
             reporting.epoch,
             best.best,
+            value=None if value is None else reporting.repetition.average(value),
+            others={} if value is None else reporting.repetition.average_others(others),
             cause="diverged" if reporting.state == "failed" else "",
             reason=reporting.reason,
         )
-    if best.best is None:
+    if best.best is None or value is None:
         return TrialEnd(
             "failed",
             reporting.epoch,
             cause="no finite value",
-            reason="no epoch gave a finite value of the objective.",
+            reason="no epoch gave a finite value of every objective.",
         )
-    return TrialEnd("complete", reporting.epoch, best.best)
+    return TrialEnd("complete", reporting.epoch, best.best, value=value, others=others)

@@ -1,4 +1,4 @@
-"""What a running sweep tells whoever watches it. Values only: an observer cannot change the sweep."""
+"""What a running sweep tells whoever watches it. Values only: watching changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SweepStarted:
     Attributes:
         name: Name of the sweep.
         folder: Where it lies on disk.
-        metric: The objective's metric.
+        metric: The objective's metric; with several objectives that of the primary one.
         direction: ``minimize`` or ``maximize``.
         trials: The target: how many trials there will be in all.
         finished: How many of them an earlier run of this sweep has finished.
@@ -22,6 +22,7 @@ class SweepStarted:
         threads: CPU threads of each.
         epochs: Most epochs a trial trains.
         timeout_seconds: When the whole sweep ends at the latest; None means no limit.
+        others: Direction of each further objective, by metric.
     """
 
     name: str
@@ -34,6 +35,7 @@ class SweepStarted:
     threads: int
     epochs: int
     timeout_seconds: float | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class TrialEnded:
         epoch: The epoch of that value.
         cause: Short name of what ended it; empty where it simply completed.
         reason: What happened and what to do about it.
+        others: Values of the further objectives at that epoch, by metric.
     """
 
     number: int
@@ -87,6 +90,7 @@ class TrialEnded:
     epoch: int | None
     cause: str = ""
     reason: str = ""
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from sweeps.checkpoints.store import BestStore, LatestStore
 from sweeps.durable import write_json
 from sweeps.paths import SweepPaths
 from sweeps.search.study import Study
-from sweeps.search.trials import ParameterError, SpaceExhaustedError, TrialOutcome, TrialRecord
+from sweeps.search.trials import (
+    INFEASIBLE,
+    ParameterError,
+    SpaceExhaustedError,
+    TrialOutcome,
+    TrialRecord,
+)
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import parameter_from_json
 from sweeps.training.channel import TrialEnd
+from sweeps.worker.disk import collect_checkpoints
 from sweeps.worker.events import EpochReported, Notice, Observer, TrialEnded, TrialStarted
 from sweeps.worker.limits import Stop
 from sweeps.worker.messages import Ask, Message, best_from_json
 from sweeps.worker.outcomes import Death, explain_death
 
 SCHEMA = 1
+MAX_INFEASIBLE = 100
+"""So many infeasible trials in a row end the sweep: the space hardly holds another kind."""
 
 
 class RunTask(Protocol):
@@ -65,17 +75,34 @@ class Supervisor:
     observe: Observer
     interrupted: Iterable[TrialRecord] = ()
     _left: deque[TrialRecord] = field(init=False)
+    _collecting: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _num_infeasible: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._left = deque(self.interrupted)
 
     def supervise_next(self) -> TrialEnded | None:
-        """Run one trial to its end; None where the sweep stops or nothing is left to try."""
-        if self.stop.reason:
-            return None
-        assignment = self._take()
-        if assignment is None:
-            return None
+        """Run one trial to its end; None where the sweep stops or nothing is left to try.
+
+        A trial whose model is larger than allowed counts for nothing: another one takes its place.
+        """
+        while not self.stop.reason:
+            assignment = self._take()
+            if assignment is None:
+                return None
+            ended = self._supervise(assignment)
+            if ended.cause != INFEASIBLE:
+                self._num_infeasible = 0
+                return ended
+            self._num_infeasible += 1
+            if self._num_infeasible >= MAX_INFEASIBLE:
+                self.stop.ask(
+                    f"{MAX_INFEASIBLE} trials in a row had a model that is too large; the last "
+                    f"one: {ended.reason} Raise the limit, or narrow the parameters"
+                )
+        return None
+
+    def _supervise(self, assignment: _Assignment) -> TrialEnded:
         self.study.set_attempt(assignment.number, assignment.attempt)
         self.observe(TrialStarted(assignment.number, assignment.attempt, assignment.values))
         request = {
@@ -90,6 +117,10 @@ class Supervisor:
             end = explain_death(result, timeout_seconds=timeout_seconds)
         else:
             end = _read_end(result)
+        if end.same_as is not None:
+            return self._conclude_duplicate(assignment, end.same_as)
+        if end.cause == INFEASIBLE:
+            return self._conclude_infeasible(assignment, end)
         return self._conclude(assignment, end)
 
     def _take(self) -> _Assignment | None:
@@ -127,7 +158,14 @@ class Supervisor:
     def _answer_values(self, assignment: _Assignment, message: Message) -> Message:
         self.study.record_values(assignment.number, message["values"])
         self.observe(TrialStarted(assignment.number, assignment.attempt, message["values"]))
-        return {}
+        return {"same_as": self._find_same(assignment, message["values"])}
+
+    def _find_same(self, assignment: _Assignment, values: Mapping[str, Any]) -> int | None:
+        """Find a finished trial with these parameters, unless repeats of them were asked for."""
+        has_begun = LatestStore(self.paths.trial(assignment.number)).find() is not None
+        if has_begun or self.spec.repeats > 1:
+            return None
+        return self.study.find_duplicate(values)
 
     def _answer_report(self, assignment: _Assignment, message: Message) -> Message:
         number, epoch, value = assignment.number, message["epoch"], message["value"]
@@ -137,36 +175,88 @@ class Supervisor:
             return {"action": "prune"}
         return {"action": "stop" if self.stop.reason else "continue"}
 
+    def _conclude_duplicate(self, assignment: _Assignment, number: int) -> TrialEnded:
+        """Tell the result of an earlier trial with the same parameters again."""
+        earlier = self.study.trials()[number]
+        outcome = TrialOutcome(
+            earlier.state,  # type: ignore[arg-type]
+            earlier.value,
+            earlier.best_epoch,
+            attempt=assignment.attempt,
+            cause="duplicate",
+            reason=f"same parameters as trial {number:04d}, whose result was told again.",
+            spread=earlier.spread,
+            others=_drop_primary(self.spec, earlier.values),
+        )
+        return self._tell(assignment, TrialEnd("complete", earlier.epoch), outcome)
+
+    def _conclude_infeasible(self, assignment: _Assignment, end: TrialEnd) -> TrialEnded:
+        """Tell the study that this model is too large, which a sampler may learn from."""
+        self.study.tell_infeasible(assignment.number, end.violation or 1.0, end.reason)
+        outcome = TrialOutcome("pruned", cause=INFEASIBLE, reason=end.reason)
+        return self._record(assignment, end, outcome, outcome.state)
+
     def _conclude(self, assignment: _Assignment, end: TrialEnd) -> TrialEnded:
-        trial = self.paths.trial(assignment.number)
-        best = end.best or BestStore(trial).find_best()
+        best = end.best or BestStore(self.paths.trial(assignment.number)).find_best()
+        value = end.value if end.value is not None or best is None else best.value
+        others = end.others if end.others or best is None else best.others
+        end = _require_values(self.spec, end, others)
+        outcome = TrialOutcome(
+            "failed" if end.state == "interrupted" else end.state,
+            value,
+            best.epoch if best else None,
+            best.file if best else None,
+            assignment.attempt,
+            end.cause or None,
+            end.reason or None,
+            end.spread,
+            others,
+        )
         if end.state == "interrupted":
             if end.cause == "lost":
                 self.stop.ask(end.reason)
-        else:
-            self.study.tell(
-                assignment.number,
-                TrialOutcome(
-                    end.state,
-                    best.value if best else None,
-                    best.epoch if best else None,
-                    best.file if best else None,
-                    assignment.attempt,
-                    end.cause or None,
-                    end.reason or None,
-                ),
-            )
-            LatestStore(trial).clear()
+            return self._record(assignment, end, outcome, "interrupted")
+        return self._tell(assignment, end, outcome)
+
+    def _tell(self, assignment: _Assignment, end: TrialEnd, outcome: TrialOutcome) -> TrialEnded:
+        self.study.tell(assignment.number, outcome)
+        LatestStore(self.paths.trial(assignment.number)).clear()
+        self._keep_disk_bounded()
+        return self._record(assignment, end, outcome, outcome.state)
+
+    def _keep_disk_bounded(self) -> None:
+        keep = self.spec.keep
+        if keep.best is None and keep.max_disk is None:
+            return
+        with self._collecting:
+            leader = self.study.leader()
+            number = leader.number if leader else None
+            collect_checkpoints(self.paths, self.spec, self.study.trials(), number)
+
+    def _record(
+        self, assignment: _Assignment, end: TrialEnd, outcome: TrialOutcome, state: str
+    ) -> TrialEnded:
+        """Write down how the attempt ended, and tell who watches."""
+        trial = self.paths.trial(assignment.number)
+        trial.root.mkdir(parents=True, exist_ok=True)
+        record = {
+            "schema": SCHEMA,
+            "number": assignment.number,
+            "epoch": end.epoch,
+            **asdict(outcome),
+            "state": state,
+            "traceback": end.traceback,
+        }
+        write_json(trial.outcome, record)
         ended = TrialEnded(
             assignment.number,
-            end.state,
-            best.value if best else None,
-            best.epoch if best else None,
-            end.cause,
-            end.reason,
+            state,
+            outcome.value,
+            outcome.best_epoch,
+            outcome.cause or "",
+            outcome.reason or "",
+            dict(outcome.others),
         )
-        trial.root.mkdir(parents=True, exist_ok=True)
-        write_json(trial.outcome, _describe_outcome(assignment, end, ended))
         self.observe(ended)
         return ended
 
@@ -181,23 +271,14 @@ def _read_end(message: Message) -> TrialEnd:
     return TrialEnd(**{**fields, "best": best_from_json(message["best"])})
 
 
-def _describe_outcome(assignment: _Assignment, end: TrialEnd, ended: TrialEnded) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "number": assignment.number,
-        "attempt": assignment.attempt,
-        "state": end.state,
-        "value": ended.value,
-        "best_epoch": ended.epoch,
-        "epoch": end.epoch,
-        "cause": end.cause,
-        "reason": end.reason,
-        "traceback": end.traceback,
-    }
+def _require_values(spec: SweepSpec, end: TrialEnd, others: Mapping[str, float]) -> TrialEnd:
+    """Let a trial fail that has no value of one of several objectives."""
+    missing = [each.metric for each in spec.objectives[1:] if each.metric not in others]
+    if end.state != "complete" or not missing:
+        return end
+    reason = f"the best epoch has no finite value of {', '.join(missing)}."
+    return replace(end, state="failed", cause="no finite value", reason=reason)
 
 
-def clear_finished(paths: SweepPaths, trials: Iterable[TrialRecord]) -> None:
-    """Delete the latest checkpoints that a killed driver left with finished trials."""
-    for trial in trials:
-        if trial.state in ("complete", "pruned", "failed"):
-            LatestStore(paths.trial(trial.number)).clear()
+def _drop_primary(spec: SweepSpec, values: Mapping[str, float]) -> dict[str, float]:
+    return {metric: value for metric, value in values.items() if metric != spec.objective.metric}

@@ -1,8 +1,8 @@
 """What a task does, in a forked child or, for a debugger, in the driver's own process.
 
-There are three: ``trial`` trains one trial, ``inspect`` looks at model and data before the first
-one, ``export`` writes and scores the leader's model. A task gets a folder and a number; everything
-else it asks for.
+``trial`` trains one trial. Before the first one, ``inspect`` looks at model and data, ``discover``
+at the parameters that the code declares, and ``measure`` times an epoch. ``export`` writes and
+scores the leader's model. A task gets a folder and a number; everything else it asks for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sweeps.durable import read_json
+from sweeps.durable import make_dir, read_json
 from sweeps.paths import SweepPaths
 from sweeps.spec.model import SweepSpec, spec_from_json
 from sweeps.spec.parameters import Parameter, parameter_to_json
@@ -40,7 +40,7 @@ def main(request: Mapping[str, Any], connection: socket.socket) -> int:
     _watch_supervisor(connection)
     log = _find_log(request)
     if log:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_dir(log.parent)
     _redirect_output(log or Path(os.devnull))
     set_threads(request["threads"])
     line = Line(connection)
@@ -65,6 +65,7 @@ def perform_task(request: Mapping[str, Any], ask: Ask) -> Message:
 
 
 def _perform_trial(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.training.model_size import InfeasibleModelError
     from sweeps.training.train import Attempt, train_trial
 
     paths, number = SweepPaths(Path(request["folder"])), request["number"]
@@ -73,6 +74,8 @@ def _perform_trial(request: Mapping[str, Any], ask: Ask) -> Message:
     attempt = Attempt(number, begin["attempt"], begin["values"], spec.seed)
     try:
         end = train_trial(spec, paths.trial(number), attempt, _AskingChannel(ask))
+    except InfeasibleModelError as error:
+        end = TrialEnd("failed", cause="infeasible", reason=str(error), violation=error.violation)
     except SystemExit as error:
         reason = f"the model's code called sys.exit({error.code!r}). Raise an exception instead."
         end = TrialEnd("failed", cause="exit", reason=reason, traceback=traceback.format_exc())
@@ -90,6 +93,30 @@ def _perform_inspection(request: Mapping[str, Any], ask: Ask) -> Message:
     begin = ask({"kind": "begin"})
     found = inspect_sweep(spec_from_json(begin["spec"]), begin["values"])
     return {**asdict(found), "declared": [parameter_to_json(each) for each in found.declared]}
+
+
+def _perform_discovery(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.spec.builds import build_to_json
+    from sweeps.training.discover import BuildingModels, Request
+
+    del request
+    models = BuildingModels(spec_from_json(ask({"kind": "begin"})["spec"]))
+    build = None
+    while (wanted := ask({"kind": "built", "build": build})["request"]) is not None:
+        build = build_to_json(models.build(Request(**wanted)))
+    return {}
+
+
+def _perform_measurement(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.training.measure import measure_epoch
+
+    del request
+    begin = ask({"kind": "begin"})
+    try:
+        measured = measure_epoch(spec_from_json(begin["spec"]), begin["values"])
+    except Exception as error:  # noqa: BLE001 - an estimate that is missing costs nothing
+        return {"epoch": None, "reason": f"{type(error).__name__}: {error}"}
+    return {"epoch": measured and asdict(measured)}
 
 
 def _perform_export(request: Mapping[str, Any], ask: Ask) -> Message:
@@ -110,6 +137,8 @@ def _perform_export(request: Mapping[str, Any], ask: Ask) -> Message:
 _TASKS: dict[str, Callable[[Mapping[str, Any], Ask], Message]] = {
     "trial": _perform_trial,
     "inspect": _perform_inspection,
+    "discover": _perform_discovery,
+    "measure": _perform_measurement,
     "export": _perform_export,
 }
 
@@ -126,8 +155,10 @@ class _AskingChannel:
             raise ValueError(answer["error"])
         return answer["value"]
 
-    def record_values(self, values: Mapping[str, Any]) -> None:
-        self._ask({"kind": "values", "values": dict(values)})
+    def record_values(self, values: Mapping[str, Any]) -> int | None:
+        answer = self._ask({"kind": "values", "values": dict(values)})
+        same_as: int | None = answer["same_as"]
+        return same_as
 
     def report(self, epoch: int, value: float | None, best: float | None) -> Action:
         answer = self._ask({"kind": "report", "epoch": epoch, "value": value, "best": best})

@@ -34,21 +34,33 @@ def make_trial(value: float | None = 0.5) -> TrialRecord:
     return TrialRecord(number=7, state="complete", value=value, best_epoch=3, params=VALUES)
 
 
-def write_model(score: Any, content: bytes = b"abc") -> Callable[[int, Path], dict[str, Any]]:
+def write_model(
+    score: Any, content: bytes = b"abc", *, value: float | None = 0.5, own_fit: bool = False
+) -> Callable[[int, Path], dict[str, Any]]:
     """Stand for the trial process that exports, with the score that it finds."""
 
     def write(number: int, path: Path) -> dict[str, Any]:
         assert number == 7
         path.write_bytes(content)
         scores = {"validation": {"loss": 1.0, "accuracy": score}}
-        return {"scores": scores, "inputs": [], "outputs": []}
+        return {
+            "scores": scores,
+            "value": value,
+            "others": {},
+            "facts": {},
+            "own_fit": own_fit,
+            "inputs": [],
+            "outputs": [],
+        }
 
     return write
 
 
 def export(paths: SweepPaths, score: Any, value: float | None = 0.5, **options: Any) -> None:
     spec = make_spec(**options)
-    export_bundle(paths, spec, make_trial(value), write_model(score), {"python": "3.11"})
+    export_bundle(
+        paths, spec, make_trial(value), write_model(score, value=value), {"python": "3.11"}
+    )
 
 
 @pytest.fixture
@@ -66,7 +78,12 @@ def test_export_bundle_writes_model_and_manifest(paths: SweepPaths) -> None:
         "sweep": "tiny",
         "trial": 7,
         "epoch": 3,
-        "objective": {"metric": "val_accuracy", "direction": "maximize", "value": 0.5},
+        "objective": {
+            "metric": "val_accuracy",
+            "direction": "maximize",
+            "value": 0.5,
+            "is_recomputed": True,
+        },
         "scores": {"validation": {"loss": 1.0, "accuracy": 0.5}},
         "parameters": {"rate": 0.1},
         "seed": 0,

@@ -54,6 +54,8 @@ def test_best_store_records_file_value_epoch_and_digest(trial: TrialPaths) -> No
         "value": 0.5,
         "epoch": 3,
         "sha256": SHA_OF_ONE,
+        "repeat": 1,
+        "others": {},
     }
     assert open_best(trial).read_bytes() == b"one"
 

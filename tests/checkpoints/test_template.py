@@ -70,14 +70,14 @@ def test_format_name_takes_a_metric_that_is_no_identifier() -> None:
             "{val_acuracy:.4f}.keras",
             (
                 "got the unknown field {val_acuracy}; expected one of trial, epoch, attempt, step, "
-                "loss, accuracy, val_loss, val_accuracy. Did you mean 'val_accuracy'?"
+                "repeat, loss, accuracy, val_loss, val_accuracy. Did you mean 'val_accuracy'?"
             ),
         ),
         (
             "{batch}.keras",
             (
                 "got the unknown field {batch}; expected one of trial, epoch, attempt, step, "
-                "loss, accuracy, val_loss, val_accuracy."
+                "repeat, loss, accuracy, val_loss, val_accuracy."
             ),
         ),
         (

@@ -54,13 +54,13 @@ class Api:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    """Replace run, resume, read and check."""
+    """Replace run, resume, read, check and plan."""
     fake = Api([], make_report(bundle=None))
 
     def replace(module: ModuleType, name: str) -> None:
         def call(*args: Any, **options: Any) -> Any:
             observer = options.pop("observer", None)
-            assert name in {"read", "check"} or callable(observer)
+            assert name in {"read", "check", "plan"} or callable(observer)
             fake.calls.append((name, args, options))
             if isinstance(fake.answer, BaseException):
                 raise fake.answer
@@ -72,4 +72,5 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     replace(sweep, "resume")
     replace(reading, "read")
     replace(preflight, "check")
+    replace(preflight, "plan")
     return fake

@@ -132,8 +132,8 @@ def test_public_names_are_all_there() -> None:
     import sweeps
 
     assert sorted(sweeps.__all__) == [
-        "CheckReport", "SpecError", "SweepReport", "SweepsError", "TrialRecord",
-        "check", "load", "read", "resume", "run",
+        "CheckReport", "PlanReport", "SpecError", "SweepReport", "SweepsError", "TrialRecord",
+        "check", "enqueue", "load", "plan", "read", "resume", "run",
     ]  # fmt: skip
     for name in sweeps.__all__:
         assert getattr(sweeps, name).__name__ == name

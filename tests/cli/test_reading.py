@@ -134,6 +134,7 @@ def test_check_json(sweeps, api) -> None:
         "name": "digits",
         "metric": "val_accuracy",
         "direction": "maximize",
+        "objectives": [{"metric": "val_accuracy", "direction": "maximize"}],
         "target": 8,
         "parameters": [],
         "declared": [],
@@ -142,4 +143,5 @@ def test_check_json(sweeps, api) -> None:
         "data": [],
         "loop": "compiled",
         "loop_reason": "",
+        "plan": None,
     }

@@ -20,7 +20,7 @@ def test_run_passes_its_options_on(sweeps, api) -> None:
         (
             "run",
             (Path("space.yaml"),),
-            {"results": Path("out"), "overrides": ["a=1", "b=2"], "fresh": True,
+            {"results": Path("out"), "overrides": ["a=1", "b=2"], "enqueue": [], "fresh": True,
              "engine": "inline"},
         )
     ]  # fmt: skip
@@ -30,7 +30,8 @@ def test_run_defaults(sweeps, api) -> None:
     """Without options: results/, nothing overridden, trials in processes of their own."""
     sweeps("run", "space.yaml")
     assert api.calls[0][2] == {
-        "results": Path("results"), "overrides": (), "fresh": False, "engine": "local",
+        "results": Path("results"), "overrides": (), "enqueue": [], "fresh": False,
+        "engine": "local",
     }  # fmt: skip
 
 

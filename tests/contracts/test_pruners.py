@@ -14,7 +14,14 @@ from sweeps.search.pruners import PRUNERS
 from sweeps.search.study import Study, open_study
 from sweeps.search.trials import TrialOutcome
 from sweeps.spec.model import Choice
-from tests.search.sample_sweeps import SWEEP_ID, finish, make_spec, train, without_times
+from tests.search.sample_sweeps import (
+    NUM_WEIGHTS,
+    SWEEP_ID,
+    finish,
+    make_spec,
+    train,
+    without_times,
+)
 
 EPOCHS = 20
 OPTIONS = {
@@ -34,7 +41,7 @@ COMPARING = [name for name in PRUNING if name not in ("patient", "threshold")]
 every_member = pytest.mark.parametrize("name", list(PRUNERS))
 
 
-def open_sample(folder: Path, name: str, direction: str = "maximize") -> Study:
+def open_sample(folder: Path, name: str, direction: str = "maximize", **options: object) -> Study:
     folder.mkdir(exist_ok=True)
     spec = make_spec(
         "random",
@@ -42,6 +49,7 @@ def open_sample(folder: Path, name: str, direction: str = "maximize") -> Study:
         direction=direction,
         epochs=EPOCHS,
         pruner_options=OPTIONS.get(f"{name} {direction}", OPTIONS.get(name, {})),
+        **options,
     )
     return open_study(SweepPaths(folder), spec, sweep_id=SWEEP_ID)
 
@@ -131,6 +139,17 @@ def test_pruner_opened_again_before_every_trial_decides_the_same(tmp_path: Path,
             finish(study, count)
             found = without_times(study.trials())
     assert found == expected
+
+
+@every_member
+def test_pruner_several_objectives_decides_by_the_primary_one(tmp_path: Path, name: str):
+    """Pruning asks for the first objective alone, and the others change nothing."""
+    results = []
+    for folder, others in (("one", ()), ("two", (NUM_WEIGHTS,))):
+        with open_sample(tmp_path / folder, name, other_objectives=others) as study:
+            finish(study, 12)
+            results.append(without_times(study.trials()))
+    assert results[0] == results[1]
 
 
 @every_member

@@ -23,6 +23,7 @@ from sweeps.spec.parameters import Parameter, contains
 from tests.search.sample_sweeps import (
     FINITE,
     MIXED,
+    NUM_WEIGHTS,
     SWEEP_ID,
     finish,
     make_spec,
@@ -39,6 +40,8 @@ STARTUP = {
 }
 INSTALLED = [name for name in SAMPLERS if find_spec(NEEDS.get(name, "optuna")) is not None]
 MISSING = [name for name in SAMPLERS if name not in INSTALLED]
+
+SINGLE = ["cmaes", "gp"]
 
 every_installed = pytest.mark.parametrize("name", INSTALLED)
 
@@ -158,6 +161,35 @@ def test_sampler_parameters_of_the_code_alone_are_proposed(tmp_path: Path, name:
             study.tell(asked.number, TrialOutcome("complete", -abs(values[-1] - 0.01)))
     assert all(1e-4 <= value <= 1e-1 for value in values)
     assert len(set(values)) == 10
+
+
+@pytest.mark.parametrize("name", [name for name in INSTALLED if name not in SINGLE])
+@pytest.mark.parametrize("pruner", ["asha", "none"])
+def test_sampler_several_objectives_opened_again_proposes_the_same(
+    tmp_path: Path, name: str, pruner: str
+):
+    """With two objectives and pruned trials a sampler learns from the study alone as well."""
+    options = {"other_objectives": (NUM_WEIGHTS,)}
+    with open_sample(tmp_path / "whole", name, pruner, **options) as study:
+        finish(study, num_trials(name))
+        expected = without_times(study.trials())
+        states = {record.state for record in study.trials()}
+    for count in range(1, num_trials(name) + 1):
+        with open_sample(tmp_path / "parts", name, pruner, **options) as study:
+            finish(study, count)
+            found = without_times(study.trials())
+    assert found == expected
+    assert states == ({"complete", "pruned"} if pruner == "asha" else {"complete"})
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_sampler_of_one_objective_refuses_several_at_check_time(name: str):
+    """Who cannot weigh objectives against each other says so before the first trial."""
+    spec = make_spec(name, other_objectives=(NUM_WEIGHTS,))
+    messages = dict(check_choice(SAMPLERS, Choice(name=name), spec)[:1])
+    assert messages["sampler.name"] == (
+        f"{name} takes one objective, but the space has 2. Choose tpe, nsga2, random, qmc or grid."
+    )
 
 
 @pytest.mark.parametrize("name", list(SAMPLERS))

@@ -1,0 +1,1 @@
+"""Code that stands for a user's own."""

@@ -17,7 +17,7 @@ def not_compiled(hp):
 
 
 class Unregistered(keras.layers.Dense):
-    pass
+    """A layer that Keras cannot find again."""
 
 
 def not_loadable(hp):

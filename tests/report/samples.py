@@ -24,6 +24,7 @@ COMPLETE = TrialRecord(
     started=BEGAN,
     finished=BEGAN + timedelta(seconds=75),
     reports={1: 0.5, 2: 0.9625, 3: 0.95},
+    values={"val_accuracy": 0.9625},
 )
 PRUNED = TrialRecord(
     number=1, state="pruned", value=0.5, epoch=2, best_epoch=1, params={"optimizer": "sgd"},
@@ -62,6 +63,7 @@ def make_report(folder: Path = Path("results/digits"), **changes: object) -> Swe
         spec=make_spec(),
         trials=(COMPLETE, PRUNED, FAILED, INTERRUPTED, WAITING),
         best=COMPLETE,
+        front=(COMPLETE,),
         bundle=folder / "bundle",
         test_scores={"loss": 0.25, "accuracy": 0.9375},
     )

@@ -24,6 +24,7 @@ COMPLETE_RECORD = {
     "number": 0,
     "state": "complete",
     "value": 0.9625,
+    "values": {"val_accuracy": 0.9625},
     "epoch": 3,
     "best_epoch": 2,
     "params": {"optimizer": "adam", "learning_rate": 0.001},
@@ -53,6 +54,7 @@ def test_record_status_names_the_documented_keys() -> None:
         "folder": "/data/results/digits",
         "metric": "val_accuracy",
         "direction": "maximize",
+        "objectives": [{"metric": "val_accuracy", "direction": "maximize"}],
         "bundle": "bundle",
         "target": 8,
         "running": False,
@@ -65,6 +67,7 @@ def test_record_status_names_the_documented_keys() -> None:
             "waiting": 1,
         },
         "best": COMPLETE_RECORD,
+        "front": [0],
     }
     assert [trial["number"] for trial in trials] == [0, 1, 2, 3, 4]
     assert trials[0] == COMPLETE_RECORD

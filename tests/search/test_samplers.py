@@ -13,9 +13,12 @@ import pytest
 from sweeps.paths import SweepPaths
 from sweeps.search.options import check_choice
 from sweeps.search.samplers import SAMPLERS
+from sweeps.search.samplers.cmaes import Cmaes
+from sweeps.search.samplers.grid import Grid
 from sweeps.search.study import Study, open_study
 from sweeps.search.trials import ParameterError, SpaceExhaustedError, TrialOutcome
 from sweeps.spec.conditions import Condition
+from sweeps.spec.known_space import KnownParameter, KnownSpace
 from sweeps.spec.model import Choice
 from sweeps.spec.parameters import Parameter
 from tests.search.sample_sweeps import FINITE, MIXED, SWEEP_ID, make_spec, train
@@ -74,8 +77,26 @@ def test_grid_continuous_parameters_are_found_at_check_time():
     problems = check_choice(SAMPLERS, Choice(name="grid"), make_spec("grid", parameters=MIXED))
     assert [key for key, _ in problems] == ["sampler.name"] * 3
     assert "'momentum' is continuous" in problems[0][1]
-    [(_, message)] = check_choice(SAMPLERS, Choice(name="grid"), make_spec("grid", parameters=()))
-    assert "needs the parameters in the space file" in message
+    assert check_choice(SAMPLERS, Choice(name="grid"), make_spec("grid", parameters=())) == []
+
+
+def test_grid_space_of_the_code_is_checked_once_it_is_known():
+    """Continuous parameters, those of some builds only and an empty space are refused by name."""
+    layers = KnownParameter(Parameter("layers", "int", low=1, high=3))
+    rate = KnownParameter(Parameter("rate", "float", low=0, high=1))
+    units = KnownParameter(Parameter("units_2", "int", low=1, high=3), is_joint=False)
+    beta = Parameter("beta", "float", low=0, high=1)
+    never = KnownParameter(beta, is_joint=False, is_never_active=True)
+    told = list(Grid.check_space(Grid.Options(), KnownSpace((layers, rate, units, never))))
+    assert [message.split(",")[0] for message in told] == [
+        "grid needs finitely many values",
+        "grid needs to know all parameters before training",
+    ]
+    assert "'rate' is continuous" in told[0]
+    assert "'units_2' in some builds only" in told[1]
+    assert list(Grid.check_space(Grid.Options(), KnownSpace((layers, never)))) == []
+    [empty] = Grid.check_space(Grid.Options(), KnownSpace())
+    assert empty.startswith("grid needs parameters")
 
 
 def test_grid_large_space_is_not_listed_in_full(tmp_path: Path):
@@ -132,16 +153,19 @@ def test_cmaes_learns_from_pruned_trials_unless_told_not_to(tmp_path: Path):
     assert proposals[True] != proposals[False]
 
 
-def test_cmaes_space_without_a_number_is_found_at_check_time():
+def test_cmaes_space_without_a_number_is_found_before_training():
     """CMA-ES has nothing to do where numbers are missing or conditional."""
     sgd = Condition("optimizer", "in", ("sgd",))
     parameters = (
         Parameter("optimizer", "categorical", choices=("adam", "sgd")),
         Parameter("momentum", "float", low=0, high=1, when=(sgd,)),
     )
-    spec = make_spec("cmaes", parameters=parameters)
-    [(key, message)] = check_choice(SAMPLERS, Choice(name="cmaes"), spec)
-    assert (key, "always active" in message) == ("sampler.name", True)
+    space = KnownSpace(tuple(map(KnownParameter, parameters)))
+    [message] = Cmaes.check_space(Cmaes.Options(), space)
+    assert "always active" in message
+    numbers = (*parameters, Parameter("rate", "float", low=0, high=1))
+    space = KnownSpace(tuple(map(KnownParameter, numbers)))
+    assert list(Cmaes.check_space(Cmaes.Options(), space)) == []
 
 
 class Hostile:

@@ -354,7 +354,7 @@ def test_find_duplicate_finds_the_first_finished_configuration(tmp_path: Path):
 def test_open_study_other_direction_is_refused(tmp_path: Path):
     """A direction that flips would make the worst trial the leader."""
     open_sample(tmp_path).close()
-    with pytest.raises(ResumeRefusedError, match="maximize -> minimize"):
+    with pytest.raises(ResumeRefusedError, match="maximize val_accuracy -> minimize val_accuracy"):
         open_sample(tmp_path, direction="minimize")
 
 

@@ -59,7 +59,6 @@ def test_when_form_is_read(
 @pytest.mark.parametrize(
     ("when", "problem"),
     [
-        ("{optimiser: sgd}", "there is no parameter 'optimiser'. Did you mean 'optimizer'?"),
         (
             "{optimizer: sdg}",
             "got 'sdg', but 'optimizer' is one of 'adam', 'sgd', 'rmsprop'. Did you mean 'sgd'?",

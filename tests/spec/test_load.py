@@ -10,7 +10,8 @@ import pytest
 
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.samplers import SAMPLERS
-from sweeps.spec.load import load_spec
+from sweeps.spec.conditions import Condition
+from sweeps.spec.load import find_place, load_spec
 from sweeps.spec.model import Choice, Limits, Objective, SweepSpec
 from sweeps.spec.rooms import Rooms
 from tests.spec.spaces import HEAD, ROOMS, load, problems_of, refuse, write_space
@@ -170,8 +171,9 @@ def test_load_spec_both_spellings_at_once_is_an_error(
             "limit: {trials: 3}\n",
             (
                 "space.yaml:4: limit: unknown key 'limit'; expected one of name, model, data, "
-                "objective, parameters, constraints, sampler, pruner, limits, training, "
-                "checkpoint, keep, seed, export. Did you mean 'limits'?"
+                "objective, objectives, parameters, constraints, max_params, max_model_bytes, "
+                "sampler, pruner, limits, training, checkpoint, keep, repeats, folds, seed, "
+                "export. Did you mean 'limits'?"
             ),
         ),
         (
@@ -260,11 +262,8 @@ def test_load_spec_both_spellings_at_once_is_an_error(
             ),
         ),
         (
-            "constraints: [units < 3]\n",
-            (
-                "space.yaml:4: constraints.0: there is no parameter 'units'. "
-                "Only parameters of the space file can be used."
-            ),
+            "constraints: [units <]\n",
+            "space.yaml:4: constraints.0: this is no expression: invalid syntax, near column 0",
         ),
     ],
 )
@@ -347,13 +346,29 @@ def test_load_spec_reports_all_mistakes_at_once_in_the_order_of_the_file(tmp_pat
         "parameters:\n"
         "  a: {low: 3, high: 1}\n"
         "  b: {low: 3, hihg: 4}\n"
-        "  c: {low: 0, high: 1, when: {aa: 3}}\n"
-        "constraints: [a + bb < 3, b < 1]\n"
+        "  c: {low: 0, high: 1, when: {aa: '> x'}}\n"
+        "constraints: [a + bb <, b < 1]\n"
         "limits: {trials: 0, jobs: x}\n"
         "sampler: tpee\n"
     )
     lines = [problem.split(":")[1] for problem in refuse(tmp_path, text)]
     assert lines == ["5", "6", "8", "9", "10", "11", "12", "12", "13"]
+
+
+def test_load_spec_leaves_names_that_the_file_lacks_to_the_code(tmp_path: Path) -> None:
+    """What a condition or a constraint names may be declared by the model's code."""
+    text = "parameters: {a: {low: 0, high: 9, when: {b: 3}}}\nconstraints: [a + c < 3]\n"
+    spec = load(tmp_path, text)
+    assert spec.parameters[0].when == (Condition("b", "in", (3,)),)
+    assert spec.constraints == ("a + c < 3",)
+
+
+def test_find_place_names_the_line_of_a_key(tmp_path: Path) -> None:
+    """Mistakes found after loading are located too; a key that is not there by what is around."""
+    path = tmp_path / "space.yaml"
+    path.write_text("model: a.py:b\nparameters:\n  a: 1\n  b:\n    value: 3\n")
+    places = [find_place(path, keys) for keys in (["parameters", "b"], ["parameters", "c"], ["x"])]
+    assert [place.rpartition(":")[2] for place in places] == ["4", "2", "1"]
 
 
 def test_load_spec_check_of_the_caller_is_located_by_line(tmp_path: Path) -> None:

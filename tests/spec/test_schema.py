@@ -87,6 +87,9 @@ def test_json_schema_accepts_the_ready_spaces(path: Path) -> None:
         {"sampler": {"name": "tpe", "foo": 1}},
         {"training": {"loop": "fitt"}},
         {"model": None},
+        {"objectives": ["val_loss"]},
+        {"objectives": ["a", "b", "c", "d", "e"]},
+        {"objectives": ["val_loss", {"metric": "loss", "goal": "up"}]},
     ],
 )
 def test_json_schema_refuses_what_the_loader_refuses(changes: dict[str, Any]) -> None:
@@ -96,3 +99,11 @@ def test_json_schema_refuses_what_the_loader_refuses(changes: dict[str, Any]) ->
     jsonschema.validate(good, SCHEMA)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**good, **changes}, SCHEMA)
+
+
+def test_json_schema_accepts_several_objectives() -> None:
+    """They stand in place of the one, short or long, with the words of other tools."""
+    jsonschema = pytest.importorskip("jsonschema")
+    objectives = ["val_accuracy", {"name": "num_weights", "goal": "minimize"}]
+    space = {"model": "m.py:build", "data": "m.py:load", "objectives": objectives}
+    jsonschema.validate(space, SCHEMA)

@@ -11,6 +11,7 @@ import pytest
 from sweeps.checkpoints.better import Direction
 from sweeps.checkpoints.store import BestStore, open_best
 from sweeps.paths import TrialPaths
+from sweeps.spec.model import Objective
 from sweeps.training.best_checkpoint import BestCheckpointing
 from tests.training.samples import make_mlp
 
@@ -70,8 +71,7 @@ def make_callback(
     return BestCheckpointing(
         BestStore(TrialPaths(folder), keep_older=keep_older),
         template,
-        "val_loss",
-        direction,
+        [Objective(metric="val_loss", direction=direction)],
         counters={"trial": 7, "attempt": attempt},
         save_best_only=save_best_only,
     )

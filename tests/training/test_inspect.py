@@ -12,7 +12,7 @@ import pytest
 from sweeps.errors import OptionError
 from sweeps.spec.model import Checkpoint, Objective, SweepSpec, Training
 from sweeps.training.inspect import Inspection, inspect_sweep
-from sweeps.training.models import build_model, check_model
+from sweeps.training.models import build_model, check_model, load_hypermodel
 from tests.training.samples import FakeChannel, make_arrays, make_mlp
 from tests.training.spaces import build_mlp, load_mlp
 
@@ -213,7 +213,9 @@ def test_build_model_takes_functions_and_hypermodels(name: str) -> None:
     from sweeps.training.hyperparameters import AskingHyperParameters
 
     channel = FakeChannel()
-    model = build_model(f"{HERE}:{name}", AskingHyperParameters(channel.suggest, {}))
+    model = build_model(
+        load_hypermodel(f"{HERE}:{name}"), AskingHyperParameters(channel.suggest, {}), name
+    )
     assert model.compiled
     assert channel.asked == ([] if name == "build_good" else ["units"])
 

@@ -8,6 +8,7 @@ import pytest
 
 from sweeps.errors import OptionError
 from sweeps.training.channel import Action
+from sweeps.training.repetitions import Repetition
 from sweeps.training.reporting import Reporting
 from tests.training.samples import FakeChannel
 
@@ -21,7 +22,10 @@ class Model:
 
 
 def make_reporting(channel: FakeChannel, **options: Any) -> tuple[Reporting, Model]:
-    reporting, model = Reporting(channel, "val_loss", lambda: 0.25, **options), Model()
+    reporting, model = (
+        Reporting(channel, "val_loss", Repetition(0, 1, 0), lambda: 0.25, **options),
+        Model(),
+    )
     reporting.set_model(model)
     return reporting, model
 

@@ -16,6 +16,7 @@ from sweeps.errors import CheckpointError, OptionError
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import Checkpoint, Objective, SweepSpec, Training
 from sweeps.training.latest_checkpoint import list_variables, restore_model
+from sweeps.training.repetitions import Repetition
 from sweeps.training.train import Attempt, resolve_training, train_trial
 from tests.training import samples
 from tests.training.samples import FakeChannel, hash_arrays, hash_variables, make_data, make_mlp
@@ -266,7 +267,7 @@ def test_resolve_training_refuses_what_is_no_number_of(values: Any, message: str
 def save_latest(trial: TrialPaths, model: Any) -> LatestState:
     from sweeps.training.latest_checkpoint import LatestCheckpointing
 
-    saving = LatestCheckpointing(LatestStore(trial), trial.history, [], None)
+    saving = LatestCheckpointing(LatestStore(trial), trial.history, [], None, Repetition(0, 1, 0))
     saving.set_model(model)
     trial.root.mkdir(parents=True)
     saving.on_epoch_end(0, {"loss": float("nan"), "parts": np.array([1.0, float("inf")])})

@@ -1,0 +1,1 @@
+"""Tests of supervisors and trial processes."""

@@ -64,7 +64,7 @@ def test_child_has_the_threads_it_was_given_and_no_socket_of_others(
     line = Line(connection)
     line.receive()
     descriptors = Path(f"/proc/{child.pid}/fd")
-    sockets = [path for path in descriptors.iterdir() if "socket" in os.readlink(path)]
+    sockets = [path for path in descriptors.iterdir() if "socket" in str(path.readlink())]
     assert len(sockets) == 1
     line.close()
     child.wait(2)

@@ -81,5 +81,12 @@ def test_best_to_json_is_read_back_equal() -> None:
     """None stays None; a checkpoint keeps every field."""
     best = BestCheckpoint("a.keras", 0.5, 3, "ab")
     assert best_from_json(best_to_json(best)) == best
-    assert best_to_json(best) == {"file": "a.keras", "value": 0.5, "epoch": 3, "sha256": "ab"}
+    assert best_to_json(best) == {
+        "file": "a.keras",
+        "value": 0.5,
+        "epoch": 3,
+        "sha256": "ab",
+        "repeat": 1,
+        "others": {},
+    }
     assert best_from_json(best_to_json(None)) is None

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from sweeps.search.seeds import derive_seed
 from sweeps.spec.constraints import Constraint
+from sweeps.spec.known_space import KnownSpace
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter
 
@@ -71,6 +72,19 @@ class Sampler(Protocol):
 
         Raises:
             MissingExtraError: A package that the sampler needs is not installed.
+        """
+        ...
+
+
+@runtime_checkable
+class ChoosySampler(Protocol):
+    """A member of this room that does not work with every space."""
+
+    @staticmethod
+    def check_space(options: Any, space: KnownSpace) -> Iterator[str]:
+        """Yield a message for each thing in the space that cannot work.
+
+        Runs without Optuna, before training, once it is known what the model's code declares.
         """
         ...
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from sweeps.search.options import Options, check_packages, require
+from sweeps.search.options import Options, check_packages, check_single_objective, require
 from sweeps.search.samplers._base import Proposal
+from sweeps.spec.known_space import KnownSpace
 from sweeps.spec.model import SweepSpec
 
 if TYPE_CHECKING:
@@ -44,12 +45,18 @@ class Cmaes:
 
     @staticmethod
     def check(options: CmaesOptions, spec: SweepSpec) -> Iterator[tuple[str, str]]:
-        """Look for the package cmaes, and for a number that is always active."""
+        """Look for the package cmaes and for one objective."""
         del options
+        yield from check_single_objective("cmaes", spec)
         yield from check_packages("the sampler cmaes", extra="cmaes", packages=("cmaes",))
-        numbers = [item for item in spec.parameters if item.type in ("int", "float")]
-        if spec.parameters and all(item.when for item in numbers):
-            yield "", "cmaes needs a number that is always active, and the space has none."
+
+    @staticmethod
+    def check_space(options: CmaesOptions, space: KnownSpace) -> Iterator[str]:
+        """Look for a number that is always active."""
+        del options
+        numbers = [item for item in space.parameters if item.type in ("int", "float")]
+        if all(item.when for item in numbers):
+            yield "cmaes needs a number that is always active, and the space has none."
 
     @staticmethod
     def create(options: CmaesOptions, proposal: Proposal) -> BaseSampler:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from sweeps.search.options import Options, check_packages, require
+from sweeps.search.options import Options, check_packages, check_single_objective, require
 from sweeps.search.samplers._base import Proposal
 from sweeps.spec.model import SweepSpec
 
@@ -32,8 +32,9 @@ class Gp:
 
     @staticmethod
     def check(options: GpOptions, spec: SweepSpec) -> Iterator[tuple[str, str]]:
-        """Look for the packages of the extra ``gp``."""
-        del options, spec
+        """Look for the packages of the extra ``gp``, and for one objective."""
+        del options
+        yield from check_single_objective("gp", spec)
         yield from check_packages("the sampler gp", extra="gp", packages=_PACKAGES)
 
     @staticmethod

@@ -1,0 +1,1 @@
+"""What `init` writes: a space file and a model that run as they are."""

@@ -1,0 +1,162 @@
+"""Training one configuration several times: repeats with other seeds, or folds of the data."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from sweeps.checkpoints.better import Direction, is_better
+from sweeps.errors import OptionError
+from sweeps.spec.metrics import MODEL_FACTS
+from sweeps.spec.model import Objective, SweepSpec
+from sweeps.training.data import Data, Split
+from sweeps.training.randomness import derive_seed
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """One of the trainings of a trial.
+
+    Attributes:
+        index: 0 for the first.
+        seed: From which its randomness is derived.
+        first_epoch: Epochs of the trial before it: all that the earlier ones may train.
+        earlier: Best values of the earlier ones.
+        earlier_others: Values of the further objectives of the earlier ones, by metric.
+    """
+
+    index: int
+    seed: int
+    first_epoch: int
+    earlier: tuple[float, ...] = ()
+    earlier_others: tuple[Mapping[str, float], ...] = ()
+
+    def average(self, value: float) -> float:
+        """Give the trial's value so far: the mean over the earlier ones and this one's value."""
+        return statistics.fmean((*self.earlier, value))
+
+    def average_others(self, others: Mapping[str, float]) -> dict[str, float]:
+        """Give the further objectives' values so far, as `average` does."""
+        return average_each((*self.earlier_others, others))
+
+
+def num_repetitions(spec: SweepSpec) -> int:
+    """Count the trainings of a trial."""
+    return spec.folds or spec.repeats
+
+
+def make_repetition(
+    seed: int, index: int, *, epochs: int, earlier: Sequence[float] = ()
+) -> Repetition:
+    """Make the repetition number `index` of a trial whose seed is `seed`."""
+    own = seed if index == 0 else derive_seed(seed, "repetition", index)
+    return Repetition(index, own, index * epochs, tuple(earlier))
+
+
+def find_best_value(
+    history: Sequence[Mapping[str, Any]], metric: str, direction: Direction
+) -> float | None:
+    """Find the best finite value of a metric in the rows of a history."""
+    best: float | None = None
+    for row in history:
+        value = row.get(metric)
+        if value is not None and is_better(value, best, direction):
+            best = value
+    return best
+
+
+def find_best_values(
+    history: Sequence[Mapping[str, Any]],
+    objectives: Sequence[Objective],
+    facts: Mapping[str, float],
+) -> dict[str, float]:
+    """Find the values of all objectives at the best epoch, by metric; empty where there is none.
+
+    The best epoch is the best by the first objective among those in which every objective has a
+    finite value: the epoch whose model `BestCheckpointing` keeps.
+
+    Args:
+        history: A row of logs per epoch.
+        objectives: The primary one first.
+        facts: Values that no epoch changes.
+    """
+    metric, direction = objectives[0].metric, objectives[0].direction
+    best: dict[str, float] = {}
+    for row in history:
+        values = pick_values(row, objectives, facts)
+        if values and is_better(values[metric], best.get(metric), direction):
+            best = values
+    return best
+
+
+def pick_values(
+    logs: Mapping[str, Any], objectives: Sequence[Objective], facts: Mapping[str, float]
+) -> dict[str, float]:
+    """Give one epoch's value of every objective; nothing where one is missing or not finite."""
+    found = {**logs, **facts}
+    values = {objective.metric: found.get(objective.metric) for objective in objectives}
+    finite = {
+        metric: float(value)
+        for metric, value in values.items()
+        if value is not None and math.isfinite(value)
+    }
+    return finite if len(finite) == len(values) else {}
+
+
+def find_model_facts(model: Any, objectives: Sequence[Objective]) -> dict[str, float]:
+    """Compute the objectives that are facts of the built model: those of `MODEL_FACTS`."""
+    metrics = {objective.metric for objective in objectives} & MODEL_FACTS.keys()
+    return {metric: float(model.count_params()) for metric in metrics}
+
+
+def average_each(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Give the mean of each metric."""
+    return {metric: statistics.fmean(each[metric] for each in values) for metric in values[-1]}
+
+
+def summarize(values: Sequence[float]) -> tuple[float, float | None]:
+    """Give the mean of the repetitions' values and their sample standard deviation.
+
+    The spread of a single value is not known: None.
+    """
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return statistics.fmean(values), spread
+
+
+def select_data(data: Data, spec: SweepSpec, index: int) -> Data:
+    """Give the data of one repetition: all of it, or one fold to validate on and the others.
+
+    Folds are drawn from the training and the validation data together, the same ones for every
+    trial of the sweep. The test data stays what it is.
+
+    Raises:
+        OptionError: The data is not arrays, or has fewer samples than folds.
+    """
+    if spec.folds is None:
+        return data
+    parts = [split for split in (data.train, data.validation) if split is not None]
+    if any(split.dataset is not None for split in parts):
+        raise OptionError("folds need arrays, but the data is a dataset. Leave out folds.")
+    merged = keras.tree.map_structure(
+        lambda *arrays: np.concatenate(arrays), *(split.arrays for split in parts)
+    )
+    num_samples = sum(split.num_samples or 0 for split in parts)
+    if num_samples < spec.folds:
+        raise OptionError(f"{num_samples} samples cannot be split into {spec.folds} folds.")
+    order = np.random.Generator(np.random.Philox(key=derive_seed(spec.seed, "folds"))).permutation(
+        num_samples
+    )
+    is_held = np.zeros(num_samples, dtype=bool)
+    is_held[order[index :: spec.folds]] = True
+    return Data(_take(merged, ~is_held), _take(merged, is_held), data.test)
+
+
+def _take(arrays: tuple[Any, ...], rows: Any) -> Split:
+    x, y, *weight = keras.tree.map_structure(lambda array: array[rows], arrays)
+    return Split(x=x, y=y, sample_weight=weight[0] if weight else None)

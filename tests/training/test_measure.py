@@ -1,0 +1,48 @@
+"""Tests of `sweeps.training.measure`: how long an epoch takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeps.spec.model import SweepSpec
+from sweeps.training.data import Data, Split
+from sweeps.training.measure import _shorten, measure_epoch
+from tests.conftest import FAKES
+
+
+def make_spec(data: str = "load", **options: Any) -> SweepSpec:
+    target = f"{FAKES / 'tiny_model.py'}"
+    return SweepSpec(
+        name="a",
+        model=f"{target}:build",
+        data=f"{target}:{data}",
+        objective={"metric": "val_loss", "direction": "minimize"},
+        **options,
+    )
+
+
+@pytest.mark.parametrize("loop", ["auto", "fit"])
+def test_measure_epoch_gives_seconds_of_a_whole_epoch(loop: str) -> None:
+    """160 samples are fewer than 40 batches: nothing is calculated."""
+    measured = measure_epoch(make_spec(training={"loop": loop}), {})
+    assert measured is not None
+    assert measured.share == 1.0
+    assert 0 < measured.seconds < 5
+    assert measured.start_seconds > measured.seconds
+
+
+def test_measure_epoch_of_a_dataset_is_not_known() -> None:
+    """Nobody knows how long a stream is."""
+    assert measure_epoch(make_spec("load_dataset"), {}) is None
+
+
+def test_shorten_keeps_the_same_share_of_both_splits() -> None:
+    """A short epoch is like a long one, but shorter."""
+    train, validation = (Split(x=np.zeros((n, 2)), y=np.zeros(n)) for n in (1000, 50))
+    short, share = _shorten(Data(train, validation, validation), 100)
+    assert share == 0.1
+    assert short.validation is not None
+    assert (short.train.num_samples, short.validation.num_samples, short.test) == (100, 5, None)
