@@ -41,4 +41,4 @@ class Engine(Protocol):
         """
 
     def close(self) -> None:
-        """End everything that the engine started, and wait until it is gone. May be called twice."""
+        """End everything that the engine started and wait until it is gone. Twice is no mistake."""

@@ -93,7 +93,7 @@ def describe_origin(item: KnownParameter) -> str:
 
 def _render_parameters(report: PlanReport) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    table.add_column("parameter")
+    table.add_column("parameter", overflow="fold")
     table.add_column("values")
     table.add_column("when")
     table.add_column("from")
@@ -118,6 +118,8 @@ def _list_estimates(report: PlanReport) -> Iterator[tuple[str, str]]:
         "budget",
         f"{count_of(needs.num_trials, 'trial')} of at most {epochs}, {needs.workers} at a time",
     )
+    if limits := _describe_limits(report):
+        yield "limits", limits
     if needs.disk_bytes is not None:
         yield "disk", f"at most {format_bytes(needs.disk_bytes)}"
     yield "time", _describe_time(report)
@@ -141,6 +143,14 @@ def _describe_models(report: PlanReport) -> str:
     built = count_of(found.num_builds, "build")
     cut = f", {found.cut}" if found.cut else ""
     return f"{weights} weights, a checkpoint of {_describe_range(low, high)} ({built}{cut})"
+
+
+def _describe_limits(report: PlanReport) -> str:
+    spec = report.spec
+    told = [f"{spec.max_params:,} weights"] if spec.max_params is not None else []
+    if spec.max_model_bytes is not None:
+        told.append(format_bytes(spec.max_model_bytes))
+    return f"models above {' or '.join(told)} are not trained" if told else ""
 
 
 def _describe_range(low: str, high: str) -> str:
@@ -174,7 +184,7 @@ def _list_warnings(report: PlanReport) -> Iterator[tuple[str, str]]:
 def _list_limits(report: PlanReport) -> Iterator[tuple[str, str]]:
     spec, smallest = report.spec, report.discovery.smallest
     if smallest and spec.max_params is not None and smallest.num_weights > spec.max_params:
-        yield "too large", f"even the smallest model found; max_params is {spec.max_params:,}"
+        yield "too large", f"even the smallest model found is above {spec.max_params:,} weights"
 
 
 def _describe_condition(condition: Condition) -> str:

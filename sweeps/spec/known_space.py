@@ -231,17 +231,25 @@ def _resolve(condition: Condition, parent: Parameter) -> Condition:
 
 def _find_differences(builds: Sequence[Build], name: str, *, has: bool) -> dict[str, Scalar]:
     """Find the fewest values, other than the defaults, with which a name was declared, or not."""
-    default = builds[0]
+    default = builds[0].values
     differences = [
         {
-            other: value
-            for other, value in build.values.items()
-            if other in default.values and not is_same(value, default.values[other])
+            other: build.values[other]
+            for other in _list_known_before(build, name)
+            if other in default and not is_same(build.values[other], default[other])
         }
         for build in builds
         if has == any(one.name == name for one in build.declared)
     ]
     return min(differences, key=len, default={})
+
+
+def _list_known_before(build: Build, name: str) -> list[str]:
+    """List the names on which a declaration can depend: those declared before it, or read."""
+    names = [parameter.name for parameter in build.declared]
+    before = names[: names.index(name)] if name in names else names
+    known = (*build.read.difference(names), *before)
+    return [other for other in dict.fromkeys(known) if other in build.values]
 
 
 def _relate(mine: Parameter, code: Parameter) -> Relation:

@@ -305,7 +305,7 @@ class SweepSpec(_Section):
     keep: Keep = Keep()
     repeats: Count = Field(
         1,
-        description="How many times each trial is trained, with other seeds; its value is the mean.",
+        description="Trains each trial so many times, with other seeds; its value is the mean.",
     )
     folds: Folds | None = Field(
         None,

@@ -26,7 +26,7 @@ from sweeps.spec.parameters import Parameter
     ],
 )
 def test_pick_value(parameter: Parameter, low: object, default: object, high: object) -> None:
-    """The ends of a range are values that the parameter has; what has no order keeps its default."""
+    """The ends of a range are values of the parameter; what has no order keeps its default."""
     found = [pick_value(parameter, numbers) for numbers in ("low", "default", "high")]  # type: ignore[arg-type]
     assert found == [low, default, high]
     assert [type(value) for value in found] == [type(low), type(default), type(high)]

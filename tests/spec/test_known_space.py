@@ -143,7 +143,7 @@ def test_merge_file_can_close_a_branch_of_the_code() -> None:
 
 
 def test_merge_writes_conditions_as_keras_tuner_compares() -> None:
-    """To KerasTuner True is 1; to the file's language it is not, so the parent's own value stands."""
+    """To KerasTuner True is 1; to the file it is not, so the value of the parent stands."""
     flag = Parameter("flag", "categorical", choices=(1, 0))
     child = replace(UNITS, when=(Condition("flag", "in", (True,)),))
     space = merge(Build({"flag": 1, "units": 8}, (flag, child)))
