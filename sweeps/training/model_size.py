@@ -66,4 +66,4 @@ def check_size(spec: SweepSpec, model: Any) -> None:
 
 
 def _count_bytes(variable: Any) -> int:
-    return int(tf.as_dtype(variable.dtype).size) * math.prod(variable.shape)
+    return int(tf.as_dtype(variable.dtype).size * math.prod(variable.shape))

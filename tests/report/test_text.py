@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweeps.report.text import clean, format_duration, format_settings, format_value
+from sweeps.report.text import clean, format_bytes, format_duration, format_settings, format_value
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,21 @@ def test_format_settings_is_one_line() -> None:
     assert format_settings({"lr": 0.00123456, "units": 64, "act": "re\nlu"}) == (
         "lr=0.001235 units=64 act=re lu"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (None, "-"),
+        (0, "0 B"),
+        (950, "950 B"),
+        (999.6, "1 kB"),
+        (26_472, "26.5 kB"),
+        (1_234_567, "1.23 MB"),
+        (8_560_000_000, "8.56 GB"),
+        (5_000_000_000_000_000, "5e+03 TB"),
+    ],
+)
+def test_format_bytes(number: int | None, text: str) -> None:
+    """Three digits are enough to know whether a disk suffices."""
+    assert format_bytes(number) == text
