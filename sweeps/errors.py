@@ -132,3 +132,10 @@ class CheckpointError(SweepsError):
 
 class BundleError(SweepsError):
     """A bundle is incomplete, changed, or does not reproduce its recorded score."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Say in one line what was raised; our own errors speak for themselves, without their type."""
+    if isinstance(error, SweepsError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

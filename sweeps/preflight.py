@@ -17,7 +17,7 @@ from sweeps.search.pruners import PRUNERS
 from sweeps.search.samplers import SAMPLERS
 from sweeps.spec.builds import MeasuredEpoch
 from sweeps.spec.conditions import is_active
-from sweeps.spec.load import load_spec
+from sweeps.spec.load import load_spec, locate_problems
 from sweeps.spec.model import SweepSpec, spec_to_json
 from sweeps.spec.parameters import Parameter, default_of, parameter_to_json
 from sweeps.spec.rooms import Rooms
@@ -195,7 +195,7 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
     if isinstance(found, Death):
         reason = explain_death(found).reason
         raise CheckError([Problem(str(space), "model", f"loading data and model: {reason}")])
-    problems += [Problem(str(space), key, message) for key, message in found["problems"]]
+    problems += locate_problems(space, found["problems"])
     if problems:
         raise CheckError(problems, found["traceback"])
     found["space"] = [parameter_to_json(parameter) for parameter in known.parameters]

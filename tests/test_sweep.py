@@ -384,7 +384,7 @@ def test_check_reports_metrics_parameters_and_loop(make_space: MakeSpace) -> Non
     [
         (
             {"objective": "{metric: val_acuracy, direction: maximize}"},
-            "Did you mean 'val_accuracy'",
+            r"tiny\.yaml:4: objective\.metric: .*Did you mean 'val_accuracy'",
         ),
         ({"checkpoint": '{path: "{val_los:.2f}.keras"}'}, "Did you mean 'val_loss'"),
         ({"model": "MODEL:missing"}, "has no 'missing'"),

@@ -65,6 +65,21 @@ def load_spec(
     return spec
 
 
+def locate_problems(path: Path | str, found: Iterable[tuple[str, str]]) -> list[Problem]:
+    """Give each (dotted key, message) the line of its key, for mistakes that only building shows.
+
+    Args:
+        path: A space file that `load_spec` has accepted.
+        found: Keys of the spec with what is wrong there.
+    """
+    ignored: list[Problem] = []
+    root = canonicalize(read_yaml(Path(path), ignored), ignored)
+    return [
+        Problem(find_node(root, key.partition(" ")[0].split(".")).where, key, message)
+        for key, message in found
+    ]
+
+
 def canonicalize(root: Node, problems: list[Problem]) -> Node:
     """Rename aliases and expand every short form of a space file, or of a part of one.
 

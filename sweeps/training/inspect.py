@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sweeps.checkpoints.template import find_template_problems
+from sweeps.errors import describe_error
 from sweeps.menu import suggest_name
 from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
@@ -152,7 +153,7 @@ def _try(found: Inspection, key: str, do: Callable[[], Any]) -> Any:
     try:
         return do()
     except Exception as error:  # noqa: BLE001 - the edge between our code and the user's
-        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        message = describe_error(error)
         found.problems.append((key, message))
         found.traceback = found.traceback or traceback.format_exc()
         return None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.durable import make_dir, read_json
+from sweeps.errors import describe_error
 from sweeps.paths import SweepPaths
 from sweeps.spec.model import SweepSpec, spec_from_json
 from sweeps.spec.parameters import Parameter, parameter_to_json
@@ -81,7 +82,7 @@ def _perform_trial(request: Mapping[str, Any], ask: Ask) -> Message:
         end = TrialEnd("failed", cause="exit", reason=reason, traceback=traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - a trial's edge: it becomes a recorded failure
         traceback.print_exc()
-        reason = f"{type(error).__name__}: {error}"
+        reason = describe_error(error)
         end = TrialEnd("failed", cause="error", reason=reason, traceback=traceback.format_exc())
     return {**asdict(end), "best": best_to_json(end.best)}
 
@@ -115,7 +116,7 @@ def _perform_measurement(request: Mapping[str, Any], ask: Ask) -> Message:
     try:
         measured = measure_epoch(spec_from_json(begin["spec"]), begin["values"])
     except Exception as error:  # noqa: BLE001 - an estimate that is missing costs nothing
-        return {"epoch": None, "reason": f"{type(error).__name__}: {error}"}
+        return {"epoch": None, "reason": describe_error(error)}
     return {"epoch": measured and asdict(measured)}
 
 
@@ -131,7 +132,7 @@ def _perform_export(request: Mapping[str, Any], ask: Ask) -> Message:
         )
     except Exception as error:  # noqa: BLE001 - told to the driver, which raises it again
         traceback.print_exc()
-        return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        return {"error": describe_error(error), "traceback": traceback.format_exc()}
 
 
 _TASKS: dict[str, Callable[[Mapping[str, Any], Ask], Message]] = {
