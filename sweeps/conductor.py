@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.bundles.export import export_bundle
-from sweeps.durable import remove_leftovers, restore_dir, write_json
+from sweeps.durable import (
+    DISK_FULL,
+    describe_full_disk,
+    is_disk_full,
+    remove_leftovers,
+    restore_dir,
+    write_json,
+)
 from sweeps.engines._base import Engine
-from sweeps.errors import BundleError
+from sweeps.errors import BundleError, DiskFullError
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.reading import SweepReport, know_space, read, read_sweep_record
@@ -64,8 +71,9 @@ def conduct(
     Raises:
         SweepHeldError: Another process holds the sweep.
         BundleError: The leader could not be exported as it was recorded.
+        DiskFullError: The folder could not be written; resume continues once it can.
     """
-    with hold_sweep(paths.lock):
+    with _telling_full_disk(paths), hold_sweep(paths.lock):
         record = _update_record(paths, spec, changes)
         remove_leftovers(paths.root)
         restore_dir(paths.bundle.root)
@@ -74,9 +82,19 @@ def conduct(
         with contextlib.closing(study):
             sweep = _Sweep(paths, spec, record, engine, study, observer)
             reason = _run_trials(sweep)
-            if reason not in _SIGNAL_REASONS.values():
+            if reason not in _SIGNAL_REASONS.values() and not reason.startswith(DISK_FULL):
                 _export_leader(sweep)
     return replace(read(paths.root), stopped=reason)
+
+
+@contextlib.contextmanager
+def _telling_full_disk(paths: SweepPaths) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise DiskFullError(describe_full_disk(paths.root)) from error
+        raise
 
 
 def _update_record(paths: SweepPaths, spec: SweepSpec, changes: Sequence[str]) -> dict[str, Any]:

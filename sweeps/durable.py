@@ -7,16 +7,20 @@ dies in between leaves a temporary name behind, which `remove_leftovers` clears 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 TEMPORARY_MARK = ".tmp-"
-_OLDER_MARK = ".older-"
+OLDER_MARK = ".older-"
+DISK_FULL = "disk full"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CHUNK_BYTES = 1 << 20
 
 
@@ -98,11 +102,12 @@ def commit_dir(path: Path, fill: Callable[[Path], None]) -> None:
     Args:
         path: Final name of the folder.
         fill: Gets the empty temporary folder and writes its files there; no need to sync them.
+            What a killed process left of an earlier try is deleted before.
     """
     temporary = _temporary_name(path)
-    older = path.with_name(_OLDER_MARK + path.name)
+    older = path.with_name(OLDER_MARK + path.name)
     make_dir(path.parent)
-    shutil.rmtree(temporary, ignore_errors=True)
+    _remove_earlier_tries(path)
     temporary.mkdir()
     try:
         fill(temporary)
@@ -121,10 +126,16 @@ def commit_dir(path: Path, fill: Callable[[Path], None]) -> None:
 
 def restore_dir(path: Path) -> None:
     """Put back the older folder where a replacement died between its two renames."""
-    older = path.with_name(_OLDER_MARK + path.name)
+    older = path.with_name(OLDER_MARK + path.name)
     if older.exists() and not path.exists():
         os.rename(older, path)  # noqa: PTH104
         sync_dir(path.parent)
+
+
+def restore_dirs(folder: Path) -> None:
+    """Do what `restore_dir` does for every folder directly inside `folder`."""
+    for entry in folder.glob(f"{OLDER_MARK}*"):
+        restore_dir(entry.with_name(entry.name.removeprefix(OLDER_MARK)))
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -133,11 +144,43 @@ def remove_leftovers(folder: Path) -> None:
     That is its temporary files and folders, and an older folder whose replacement is complete. One
     whose replacement is not stays, for `restore_dir`.
     """
-    for entry in folder.glob(f"{TEMPORARY_MARK}*"):
-        _remove(entry)
-    for entry in folder.glob(f"{_OLDER_MARK}*"):
-        if entry.with_name(entry.name.removeprefix(_OLDER_MARK)).exists():
-            _remove(entry)
+    for entry in find_leftovers(folder):
+        remove_entry(entry)
+
+
+def find_leftovers(folder: Path) -> list[Path]:
+    """List what `remove_leftovers` would delete."""
+    older = sorted(folder.glob(f"{OLDER_MARK}*"))
+    replaced = [
+        entry for entry in older if entry.with_name(entry.name.removeprefix(OLDER_MARK)).exists()
+    ]
+    return [*sorted(folder.glob(f"{TEMPORARY_MARK}*")), *replaced]
+
+
+def remove_entry(entry: Path) -> None:
+    """Delete a file, a link or a whole folder; nothing happens where there is none."""
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that it came from, says that nothing more can be written."""
+    while error is not None:
+        # HDF5 tells the system's error in its text only.
+        if getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def describe_full_disk(folder: Path) -> str:
+    """Say that the disk is full, which folder needs space, and how to go on."""
+    return (
+        f"{DISK_FULL}: {folder} cannot be written. All that was confirmed is kept. "
+        f"Free space there, then continue with: python -m sweeps resume {folder}"
+    )
 
 
 def digest_file(path: Path) -> str:
@@ -170,11 +213,12 @@ def _temporary_name(path: Path) -> Path:
     return path.with_name(f"{TEMPORARY_MARK}{os.getpid()}-{path.name}")
 
 
-def _remove(entry: Path) -> None:
-    if entry.is_dir() and not entry.is_symlink():
-        shutil.rmtree(entry, ignore_errors=True)
-    else:
-        entry.unlink(missing_ok=True)
+def _remove_earlier_tries(path: Path) -> None:
+    # The whole name is compared: "my-digits" may be in the making while "digits" is committed.
+    name = re.compile(rf"{re.escape(TEMPORARY_MARK)}[0-9]+-{re.escape(path.name)}")
+    for entry in path.parent.glob(f"{TEMPORARY_MARK}*"):
+        if name.fullmatch(entry.name):
+            remove_entry(entry)
 
 
 def _write_all(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@
     ├── ResumeRefusedError       2   the spec, code, data or versions changed since the sweep began
     ├── SweepHeldError           3   another process holds the sweep
     ├── NoLeaderError            1   no trial has completed, so there is no best one
+    ├── DiskFullError            1   the sweep's folder cannot be written: free space, then resume
     ├── JournalError             1   the study's journal is damaged
     ├── CheckpointError          1   a checkpoint is missing, incomplete or changed
     ├── BundleError              1   a bundle is incomplete, changed or does not reproduce its score
@@ -120,6 +121,10 @@ class SweepHeldError(SweepsError):
 
 class NoLeaderError(SweepsError):
     """No trial has completed yet."""
+
+
+class DiskFullError(SweepsError):
+    """Nothing more can be written to the sweep's folder; what was confirmed is kept."""
 
 
 class JournalError(SweepsError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from sweeps.search.samplers import SAMPLERS
 from sweeps.spec.builds import MeasuredEpoch
 from sweeps.spec.conditions import is_active
 from sweeps.spec.load import load_spec, locate_problems
+from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec, spec_to_json
 from sweeps.spec.parameters import Parameter, default_of, parameter_to_json
 from sweeps.spec.rooms import Rooms
@@ -115,7 +118,7 @@ def plan(space: str | Path, *, overrides: Sequence[str] = ()) -> PlanReport:
 
 def load_space(space: str | Path, overrides: Sequence[str]) -> SweepSpec:
     """Read a space file and check all that can be checked without TensorFlow."""
-    checks = (_check_template, _check_members, _check_repetitions, _check_supported)
+    checks = (_check_template, _check_members, _check_repetitions, _check_checkpoint)
     return load_spec(space, rooms=_ROOMS, overrides=overrides, checks=checks)
 
 
@@ -124,6 +127,7 @@ def _check_template(spec: SweepSpec) -> Iterator[tuple[str, str]]:
         spec.checkpoint.path,
         save_weights_only=spec.checkpoint.save_weights_only,
         save_best_only=spec.checkpoint.save_best_only,
+        by_batch=spec.checkpoint.save_freq != "epoch",
     ):
         yield "checkpoint.path", problem
 
@@ -147,20 +151,50 @@ def _check_repetitions(spec: SweepSpec) -> Iterator[tuple[str, str]]:
         )
 
 
-def _check_supported(spec: SweepSpec) -> Iterator[tuple[str, str]]:
-    """Refuse what the language knows and this version does not do yet: never ignore it."""
-    checkpoint = spec.checkpoint
-    if checkpoint.save_freq != "epoch":
-        yield "checkpoint.save_freq", f"got {checkpoint.save_freq!r}; this version saves by epoch."
-    if checkpoint.monitor not in (None, spec.objective.metric):
+def _check_checkpoint(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    """Find checkpoint arguments that contradict the objective or each other."""
+    checkpoint, objective = spec.checkpoint, spec.objective
+    is_same = checkpoint.monitor in (None, objective.metric)
+    if is_same and checkpoint.mode in ("min", "max") and checkpoint.mode != objective.direction[:3]:
+        yield (
+            "checkpoint.mode",
+            f"got {checkpoint.mode!r}, but {objective.metric!r} is the objective, "
+            f"and its direction is {objective.direction}. Leave it out.",
+        )
+    if not is_same and checkpoint.mode not in ("min", "max"):
+        yield (
+            "checkpoint.mode",
+            f"got {checkpoint.mode!r}; expected min or max, "
+            f"since the name {checkpoint.monitor!r} does not say which is better.",
+        )
+    if checkpoint.monitor in MODEL_FACTS:
         yield (
             "checkpoint.monitor",
-            f"got {checkpoint.monitor!r}; the best checkpoint is the objective's, "
-            f"{spec.objective.metric!r}. Leave it out.",
+            f"got {checkpoint.monitor!r}, which no epoch changes; expected a metric.",
         )
-    for key, value in (("checkpoint.initial_value_threshold", checkpoint.initial_value_threshold),):
-        if value is not None:
-            yield key, f"got {value!r}; this version does not do this yet. Leave it out."
+    threshold = checkpoint.initial_value_threshold
+    if threshold is not None and not math.isfinite(threshold):
+        key = "checkpoint.initial_value_threshold"
+        yield key, f"got {threshold!r}; expected a finite number."
+    if checkpoint.save_freq != "epoch" and checkpoint.save_best_only:
+        yield from _check_batch_metrics(spec)
+
+
+def _check_batch_metrics(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    """In the middle of an epoch only training metrics exist, and no mean over repeats."""
+    key, given = "checkpoint.save_freq", spec.checkpoint.save_freq
+    if spec.folds or spec.repeats > 1:
+        yield key, f"got {given!r} beside repeats or folds; with save_best_only: true use epoch."
+    metrics = {spec.checkpoint.monitor: "checkpoint.monitor"}
+    metrics |= {objective.metric: "objective.metric" for objective in spec.objectives}
+    for metric, name in metrics.items():
+        if metric and metric.startswith("val_"):
+            yield (
+                key,
+                f"got {given!r} with save_best_only: true, but {metric!r} ({name}) exists only "
+                "after an epoch. Use save_freq: epoch, save_best_only: false, or a metric of "
+                f"training such as {metric.removeprefix('val_')!r}.",
+            )
 
 
 @contextlib.contextmanager
@@ -181,7 +215,30 @@ def inspect_space(engine: Engine, spec: SweepSpec, space: Path) -> Message:
     Raises:
         CheckError: All mistakes of data, model and space that this shows.
     """
-    return _inspect(engine, spec, space)[0]
+    found, discovery = _inspect(engine, spec, space)
+    found["disk_bytes"] = estimate(spec, discovery, None).disk_bytes
+    return found
+
+
+def warn_of_disk(folder: Path, needed: int | None) -> str | None:
+    """Say that a sweep may need more disk than is free where its folder will be.
+
+    Args:
+        folder: The sweep's folder, which need not exist yet.
+        needed: The most that it will need, in bytes; None where that is not known.
+
+    Returns:
+        A warning; None where there is enough.
+    """
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if needed is None or needed <= free:
+        return None
+    return (
+        f"{folder}: the sweep may need {needed / 1e9:.3g} GB of disk, and {free / 1e9:.3g} GB are "
+        "free. Set keep.best or keep.max_disk, or free some: a full disk stops the sweep, and "
+        "resume continues it"
+    )
 
 
 def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Discovery]:

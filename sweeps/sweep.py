@@ -29,8 +29,9 @@ from sweeps.preflight import (
     load_space,
     plan,
     start_engine,
+    warn_of_disk,
 )
-from sweeps.reading import SweepReport, read, read_sweep_record
+from sweeps.reading import SweepReport, know_space, read, read_sweep_record
 from sweeps.spec.conditions import Scalar
 from sweeps.spec.fingerprint import Fingerprint, diff_fingerprints, fingerprint
 from sweeps.spec.model import SweepSpec, spec_from_json, spec_to_json
@@ -38,7 +39,7 @@ from sweeps.spec.overrides import parse_override
 from sweeps.warm_start.candidates import Candidate, check_candidates
 from sweeps.warm_start.queue import Queued, list_ranks, queue_in_new_sweep, queue_trials
 from sweeps.worker.events import Notice, Observer, ignore_events
-from sweeps.worker.limits import divide_cores
+from sweeps.worker.limits import count_workers, divide_cores
 from sweeps.worker.messages import Message
 
 __all__ = [
@@ -84,7 +85,7 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
         CheckError: The model or the data are; nothing was trained and no folder is left.
         SweepExistsError: The folder holds a sweep already.
     """
-    spec = load_space(space, overrides)
+    spec = _decide_workers(load_space(space, overrides))
     queued = _name_candidates(enqueue)
     check_candidates(spec, queued)
     paths = SweepPaths(Path(results).resolve() / spec.name)
@@ -92,6 +93,8 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
     with start_engine(engine) as started:
         observer(Notice("checking data and model"))
         found = inspect_space(started, spec, Path(space))
+        if warning := warn_of_disk(paths.root, found["disk_bytes"]):
+            observer(Notice(warning))
         with _holding_new_folder(paths, fresh=fresh):
             _create_folder(paths, spec, Path(space), found, queued)
         return conduct(paths, spec, started, observer)
@@ -175,6 +178,14 @@ def load(folder: str | Path) -> Any:
     return load_bundle(Path(folder))
 
 
+def _decide_workers(spec: SweepSpec) -> SweepSpec:
+    """Write down how many workers a deterministic sweep has: what a trial knows depends on it."""
+    if not spec.deterministic:
+        return spec
+    limits = spec.limits.model_copy(update={"workers": count_workers(spec.limits.workers)})
+    return spec.model_copy(update={"limits": limits})
+
+
 def _name_candidates(mappings: Sequence[Mapping[str, Scalar]]) -> list[Candidate]:
     return [Candidate(values, f"enqueue[{index}]") for index, values in enumerate(mappings)]
 
@@ -238,7 +249,7 @@ def _create_folder(
         new.trials.mkdir()
         write_bytes(new.space, space.read_bytes())
         # Before the folder has its name: a sweep that exists has its queue.
-        queue_in_new_sweep(new, spec, queued, sweep_id=record["sweep_id"])
+        queue_in_new_sweep(new, know_space(spec, record), queued, sweep_id=record["sweep_id"])
         write_json(new.spec, record)
 
     paths.root.parent.mkdir(parents=True, exist_ok=True)
@@ -273,7 +284,14 @@ def _override_limits(spec: SweepSpec, overrides: Sequence[str]) -> SweepSpec:
                 "such as limits.trials=50."
             )
         record["limits"] |= node.to_python()["limits"]
-    return spec_from_json(record)
+    changed = spec_from_json(record)
+    if spec.deterministic and changed.limits.workers != spec.limits.workers:
+        raise OptionError(
+            f"limits.workers: {changed.limits.workers!r} instead of {spec.limits.workers}, but "
+            "the sweep is deterministic: what a trial knows of the others depends on the number "
+            "of workers it began with. Leave it as it is, or start a new sweep."
+        )
+    return changed
 
 
 def _find_changes(record: Mapping[str, Any], spec: SweepSpec) -> list[str]:

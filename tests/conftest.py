@@ -14,6 +14,20 @@ FAKES = Path(__file__).parent / "fakes"
 MakeSpace = Callable[..., Path]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the costly test of killed drivers be run in full."""
+    parser.addoption(
+        "--kills", type=int, default=5, help="how often the driver of one sweep is killed"
+    )
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often to kill the driver of one sweep."""
+    number: int = request.config.getoption("--kills")
+    return number
+
+
 @pytest.fixture
 def make_space(tmp_path: Path) -> MakeSpace:
     """Write a space file of the tiny model; keyword arguments replace its lines."""

@@ -41,6 +41,7 @@ LAYERS = {
     "reading": 5,
     "conductor": 6,
     "warm_start": 6,
+    "tidying": 6,
     "sweep": 7,
     "report": 8,
     "": 9,  # the facade, sweeps/__init__.py

@@ -246,6 +246,14 @@ def test_commit_dir_whose_second_rename_fails_puts_the_older_folder_back(
     assert (path / "model").read_bytes() == b"old"
 
 
+def test_commit_dir_deletes_its_earlier_tries_and_no_other_folder(tmp_path: Path) -> None:
+    """A killed try of the same name goes; "my-digits", in the making beside it, stays."""
+    for name in (".tmp-1-digits", ".tmp-1-my-digits"):
+        (tmp_path / name).mkdir()
+    commit_dir(tmp_path / "digits", lambda folder: None)
+    assert list_names(tmp_path) == [".tmp-1-my-digits", "digits"]
+
+
 def test_restore_dir_leaves_a_folder_that_is_there(tmp_path: Path) -> None:
     """The newer folder wins once its rename has happened."""
     (tmp_path / "bundle").mkdir()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from sweeps.errors import SweepHeldError
-from sweeps.lock import hold_sweep, is_held
+from sweeps.errors import OptionError, SweepHeldError
+from sweeps.lock import hold_sweep, is_held, stop_holder
 
 HOLD = """
 import sys, time
@@ -65,3 +66,56 @@ def test_hold_sweep_refuses_a_planted_link(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"), hold_sweep(tmp_path / "sweep.lock"):
         pytest.fail("followed")
     assert (tmp_path / "precious").read_text() == "x"
+
+
+def test_stop_holder_asks_the_process_that_holds_the_sweep(tmp_path: Path) -> None:
+    """It gets a SIGTERM, and who asked hears which process that was."""
+    path = tmp_path / "sweep.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        holder = stop_holder(path)
+        assert process.wait() == -signal.SIGTERM
+    assert (holder.pid, holder.host) == (process.pid, os.uname().nodename)
+    assert str(holder).startswith(f"process {process.pid} on ")
+
+
+@pytest.mark.parametrize("content", ["", '{"pid": 1, "host": "elsewhere"}', "[]", "no JSON"])
+def test_stop_holder_where_nobody_holds_the_sweep(tmp_path: Path, content: str) -> None:
+    """Whatever a dead process left in the file, nobody is signalled; no file is created."""
+    path = tmp_path / "sweep.lock"
+    if content:
+        path.write_text(content)
+    with pytest.raises(OptionError, match="nothing to stop"):
+        stop_holder(path)
+    assert path.exists() is bool(content)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"pid": %d, "host": "elsewhere"}', "", "[%d]", '{"pid": "%d", "host": "HOST"}']
+)
+def test_stop_holder_on_another_machine_is_not_reached(tmp_path: Path, content: str) -> None:
+    """A process number means nothing on another host, nor where the file does not name one."""
+    path = tmp_path / "sweep.lock"
+    with hold_sweep(path):
+        text = content.replace("HOST", os.uname().nodename)
+        path.write_text(text % os.getpid() if "%d" in text else text)
+        with pytest.raises(SweepHeldError, match="cannot be reached from") as raised:
+            stop_holder(path)
+    assert raised.value.exit_status == 3
+
+
+def test_stop_holder_never_signals_a_process_that_does_not_have_the_lock(tmp_path: Path) -> None:
+    """A number that leads to somebody else, as seen from another container, is left alone."""
+    path = tmp_path / "sweep.lock"
+    with (
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander,
+        hold_sweep(path),
+    ):
+        path.write_text(json.dumps({"pid": bystander.pid, "host": os.uname().nodename}))
+        with pytest.raises(SweepHeldError, match="cannot be reached from"):
+            stop_holder(path)
+        assert bystander.poll() is None
+        bystander.kill()

@@ -86,6 +86,16 @@ def test_plan_model_without_inputs_is_measured_with_the_data(make_declaring: Mak
     assert largest.num_weights == 4 * 8 + 8 + 8 * 2 + 2
 
 
+def test_plan_model_beyond_all_memory_is_told(make_declaring: MakeSpace) -> None:
+    """It costs a build or a process, never the machine, and the others are still known."""
+    report = sweeps.plan(make_declaring("huge"))
+    [failure] = report.discovery.failures
+    assert failure.startswith("every number at its high end: ")
+    assert len(failure) < 400
+    assert report.discovery.largest == report.discovery.smallest
+    assert report.discovery.smallest is not None
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [

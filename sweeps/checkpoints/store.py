@@ -18,6 +18,7 @@ from sweeps.durable import (
     make_dir,
     read_json,
     remove_leftovers,
+    restore_dirs,
     write_atomic,
     write_json,
 )
@@ -25,7 +26,7 @@ from sweeps.errors import CheckpointError
 from sweeps.paths import TrialPaths
 
 SCHEMA = 1
-_STATE_NAME = re.compile(r"epoch-([0-9]{6,})")
+_STATE_NAME = re.compile(r"epoch-([0-9]{6,})(?:-batch-([0-9]{6,}))?")
 _ARRAYS = "arrays.npz"
 _STATE = "state.json"
 
@@ -37,10 +38,14 @@ class BestCheckpoint:
     Attributes:
         file: Its file name in the trial's folder of checkpoints.
         value: The objective's metric at that epoch.
-        epoch: The epoch, 1-based.
+        epoch: The epoch, 1-based; unfinished where there is a `batch`.
         sha256: Digest of the file.
         repeat: Which of the trial's repeats or folds it comes from, 1-based.
         others: Values of the further objectives at that epoch, by metric.
+        monitor: The metric that chose this epoch, where it is not the objective's.
+        monitored: Its value at that epoch.
+        batch: The batch of the epoch after which it was saved, 1-based; None with
+            ``save_freq: epoch``.
     """
 
     file: str
@@ -49,6 +54,14 @@ class BestCheckpoint:
     sha256: str
     repeat: int = 1
     others: dict[str, float] = field(default_factory=dict)
+    monitor: str | None = None
+    monitored: float | None = None
+    batch: int | None = None
+
+    @property
+    def rank(self) -> float:
+        """The value by which it is the best one: that of the monitored metric."""
+        return self.value if self.monitored is None else self.monitored
 
 
 class BestStore:
@@ -149,11 +162,13 @@ class LatestState:
         epoch: Finished epochs.
         arrays: File with the weights and the optimizer's variables.
         state: What else belongs to it: history, callbacks, names and shapes of the arrays.
+        batch: Finished batches of the epoch after these; 0 where it has not begun.
     """
 
     epoch: int
     arrays: Path
     state: dict[str, Any]
+    batch: int = 0
 
 
 class LatestStore:
@@ -167,9 +182,21 @@ class LatestStore:
         self._root = trial.latest
 
     def commit(
-        self, epoch: int, write_arrays: Callable[[Path], None], state: dict[str, Any]
+        self,
+        epoch: int,
+        write_arrays: Callable[[Path], None],
+        state: dict[str, Any],
+        *,
+        batch: int = 0,
     ) -> None:
-        """Make the state after `epoch` durable, then drop all but it and the one before."""
+        """Make the state after `epoch` durable, then drop all but it and the one before.
+
+        Args:
+            epoch: Finished epochs.
+            write_arrays: Writes weights and the optimizer's variables to a file.
+            state: What else belongs to it.
+            batch: Finished batches of the next epoch, where it is saved in the middle of one.
+        """
 
         def fill(folder: Path) -> None:
             write_arrays(folder / _ARRAYS)
@@ -177,8 +204,9 @@ class LatestStore:
             record["sha256"] = _digest_record(record)
             (folder / _STATE).write_bytes(encode_json(record))
 
-        commit_dir(self._root / f"epoch-{epoch:06d}", fill)
-        self._remove_all_but_two(epoch)
+        name = f"epoch-{epoch:06d}" + (f"-batch-{batch:06d}" if batch else "")
+        commit_dir(self._root / name, fill)
+        self._remove_all_but_two((epoch, batch))
 
     def remove_leftovers(self) -> None:
         """Delete what a killed attempt left behind."""
@@ -187,33 +215,36 @@ class LatestStore:
     def find(self) -> LatestState | None:
         """Find the newest complete state; one that is damaged falls back to the one before.
 
+        A state that was moved aside for its replacement, which a crash prevented, is put back.
+
         Raises:
             CheckpointError: A newer version of this package wrote it.
         """
-        for epoch, path in reversed(self._list_states()):
+        restore_dirs(self._root)
+        for (epoch, batch), path in reversed(self._list_states()):
             if state := _read_state(path):
-                return LatestState(epoch, path / _ARRAYS, state)
+                return LatestState(epoch, path / _ARRAYS, state, batch)
         return None
 
     def clear(self) -> None:
         """Delete all states: the trial is finished and will not continue."""
         shutil.rmtree(self._root, ignore_errors=True)
 
-    def _remove_all_but_two(self, newest: int) -> None:
+    def _remove_all_but_two(self, newest: tuple[int, int]) -> None:
         # A state with a higher number is damaged: otherwise the trial had continued from it.
         states = self._list_states()
-        kept = [epoch for epoch, _ in states if epoch <= newest][-2:]
-        for epoch, path in states:
-            if epoch not in kept:
+        kept = [position for position, _ in states if position <= newest][-2:]
+        for position, path in states:
+            if position not in kept:
                 shutil.rmtree(path)
 
-    def _list_states(self) -> list[tuple[int, Path]]:
+    def _list_states(self) -> list[tuple[tuple[int, int], Path]]:
         return sorted(self._iter_states()) if self._root.exists() else []
 
-    def _iter_states(self) -> Iterator[tuple[int, Path]]:
+    def _iter_states(self) -> Iterator[tuple[tuple[int, int], Path]]:
         for path in self._root.iterdir():
             if match := _STATE_NAME.fullmatch(path.name):
-                yield int(match[1]), path
+                yield (int(match[1]), int(match[2] or 0)), path
 
 
 def _read_state(path: Path) -> dict[str, Any] | None:

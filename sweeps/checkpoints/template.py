@@ -2,8 +2,9 @@
 
 A template is a `str.format` string. Its fields are ``{trial}``, ``{epoch}`` (1-based),
 ``{attempt}``, ``{step}`` (optimizer updates), ``{repeat}`` (1-based) and every metric a trained
-epoch logs. Attribute access, indexing, conversions and nested fields, which `str.format` would
-allow, are refused.
+epoch logs; ``{batch}`` (1-based, within the epoch) where files are written every few batches.
+Attribute access, indexing, conversions and nested fields, which `str.format` would allow, are
+refused.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from string import Formatter
 from sweeps.menu import suggest_name
 
 COUNTERS = ("trial", "epoch", "attempt", "step", "repeat")
+BATCH = "batch"
 _INTEGER_FORMAT = re.compile(r"0?[0-9]{0,2}d?")
 _FLOAT_FORMAT = re.compile(r"0?[0-9]{0,2}(\.[0-9]{1,2})?[eEfFgG]?")
 _LONGEST_NAME = 200
@@ -28,6 +30,7 @@ def find_template_problems(
     save_weights_only: bool,
     save_best_only: bool,
     metrics: Iterable[str] | None = None,
+    by_batch: bool = False,
 ) -> list[str]:
     """List what is wrong with a template, in words a user can act on.
 
@@ -35,7 +38,8 @@ def find_template_problems(
         template: The template, such as ``{trial:04d}-epoch{epoch:02d}-{val_loss:.3f}.keras``.
         save_weights_only: Decides the suffix, as in Keras.
         save_best_only: Where False, every epoch's file stays, so that names must differ by epoch.
-        metrics: Names that a trained epoch logs; None where they are not known yet.
+        metrics: Names that are logged when a file is written; None where they are not known yet.
+        by_batch: Files are written every so many batches (``save_freq: 100``), not by epoch.
 
     Returns:
         One sentence a mistake; empty where the template is fine.
@@ -45,19 +49,24 @@ def find_template_problems(
     except ValueError as error:
         return [f"got {template!r}, which is not a valid template: {error}"]
     problems = list(_find_name_problems(template, save_weights_only=save_weights_only))
-    known = None if metrics is None else [*COUNTERS, *metrics]
+    counters = (*COUNTERS, BATCH) if by_batch else COUNTERS
+    known = None if metrics is None else [*counters, *metrics]
+    names = {name for name, _ in fields}
     for name, format_spec in fields:
-        problems += _find_field_problems(name, format_spec, known)
+        if name != BATCH or by_batch:
+            problems += _find_field_problems(name, format_spec, known)
+    if BATCH in names and not by_batch:
+        problems.append(
+            "got the field {batch}, which files written by epoch do not have; "
+            "leave it out, or set save_freq to a number of batches."
+        )
     if not problems and (longest := _measure_longest_name(template)) > _LONGEST_NAME:
         problems.append(
             f"got {template!r}, which makes names of up to {longest} bytes; "
             f"expected at most {_LONGEST_NAME}."
         )
-    if not save_best_only and not {"epoch", "step"} & {name for name, _ in fields}:
-        problems.append(
-            f"got {template!r}, which gives every epoch the same name; "
-            "with save_best_only: false it needs {epoch}, such as '{epoch:02d}.keras'."
-        )
+    if not save_best_only:
+        problems += _find_collisions(template, names, by_batch=by_batch)
     return problems
 
 
@@ -111,12 +120,26 @@ def _find_name_problems(template: str, *, save_weights_only: bool) -> Iterator[s
         )
 
 
+def _find_collisions(template: str, names: set[str], *, by_batch: bool) -> Iterator[str]:
+    if by_batch and "step" not in names and not {"epoch", BATCH} <= names:
+        yield (
+            f"got {template!r}, which gives several files the same name; with "
+            "save_best_only: false and save_freq in batches it needs {epoch} and {batch}, or "
+            "{step}, such as '{epoch:02d}-{batch:04d}.keras'."
+        )
+    elif not {"epoch", "step"} & names:
+        yield (
+            f"got {template!r}, which gives every epoch the same name; "
+            "with save_best_only: false it needs {epoch}, such as '{epoch:02d}.keras'."
+        )
+
+
 def _find_field_problems(name: str, format_spec: str, known: list[str] | None) -> Iterator[str]:
     # Keras allows metrics such as 'top-5'; dots and brackets would look into the value.
     if not re.fullmatch(r"[^\W\d][^.\[\]{}]*", name):
         yield f"got the field {{{name}}}; expected a plain name such as {{epoch}} or {{val_loss}}."
         return
-    if name in COUNTERS:
+    if name in (*COUNTERS, BATCH):
         expected, example = _INTEGER_FORMAT, "04d"
     else:
         expected, example = _FLOAT_FORMAT, ".4f"
@@ -141,5 +164,7 @@ def _measure_longest_name(template: str) -> int:
 
 def _measure_field(name: str, format_spec: str) -> int:
     width, _, precision = format_spec.rstrip("deEfFgG").partition(".")
-    longest = _LONGEST_INTEGER if name in COUNTERS else _LONGEST_FLOAT + int(precision or 6)
+    longest = (
+        _LONGEST_INTEGER if name in (*COUNTERS, BATCH) else _LONGEST_FLOAT + int(precision or 6)
+    )
     return max(int(width or 0), longest)

@@ -9,6 +9,7 @@ COMMANDS = Menu(
     {
         "run": "sweeps.cli.run:run",
         "resume": "sweeps.cli.resume:resume",
+        "stop": "sweeps.cli.stop:stop",
         "status": "sweeps.cli.status:status",
         "best": "sweeps.cli.best:best",
         "show": "sweeps.cli.show:show",
@@ -17,6 +18,7 @@ COMMANDS = Menu(
         "init": "sweeps.cli.init:init",
         "convert": "sweeps.cli.convert:convert",
         "enqueue": "sweeps.cli.enqueue:enqueue",
+        "gc": "sweeps.cli.gc:gc",
         "schema": "sweeps.cli.schema:schema",
     },
 )

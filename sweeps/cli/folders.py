@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from sweeps.errors import OptionError
+from sweeps.lock import is_held
 from sweeps.paths import SweepPaths
 
 RESULTS = Path("results")
@@ -30,6 +31,23 @@ def choose_folder(given: Path | None, *, results: Path = RESULTS) -> Path:
     if len(found) > 1:
         sys.stderr.write(f"{found[-1]}: the most recently changed of {len(found)} sweeps\n")
     return found[-1]
+
+
+def choose_running(given: Path | None, *, results: Path = RESULTS) -> Path:
+    """Take the folder given, else the one sweep below `results` that a process works on.
+
+    Raises:
+        OptionError: No folder is given, and none or several of them run.
+    """
+    if given is not None:
+        return given
+    found = [folder for folder in find_sweeps(results) if is_held(SweepPaths(folder).lock)]
+    if not found:
+        raise OptionError(f"{results}: no sweep runs here. Give the folder of the one to stop.")
+    if len(found) > 1:
+        names = ", ".join(map(str, found))
+        raise OptionError(f"{results}: {len(found)} sweeps run: {names}. Give the one to stop.")
+    return found[0]
 
 
 def find_sweeps(results: Path) -> list[Path]:

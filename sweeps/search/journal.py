@@ -186,13 +186,12 @@ class JournalBackend(BaseJournalBackend):
         if self._read_only:
             raise JournalError(f"{self._path}: opened for reading only.")
         if self._descriptor is None:
-            is_new = not self._path.exists()
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o644)
             if self._has_torn_tail:
                 os.ftruncate(self._descriptor, self._size)
-            if is_new:
-                sync_dir(self._path.parent)
+            # Also where the file was there: who created it may have died before this.
+            sync_dir(self._path.parent)
         return self._descriptor
 
     def _read_foreign(self, descriptor: int) -> None:

@@ -15,6 +15,7 @@ from sweeps.search.samplers import SAMPLERS
 from sweeps.search.samplers._base import FiniteSampler, Proposal
 from sweeps.search.space import decode, encode, is_code_of, only_code, to_distribution
 from sweeps.search.trials import InfeasibleSpaceError, SpaceExhaustedError
+from sweeps.search.window import find_window
 from sweeps.spec.conditions import Scalar, is_active
 from sweeps.spec.constraints import check_constraints, parse_constraint
 from sweeps.spec.model import Choice, SweepSpec
@@ -42,19 +43,23 @@ class Proposer:
         self._spec = spec
         self._storage = storage
         self._study_name = study_name
+        self._window = find_window(spec)
         self._parameters = sort_parents_first(spec.parameters)
         self._constraints = tuple(map(parse_constraint, spec.constraints))
         self._member, self._options = load_options(SAMPLERS, spec.sampler)
         self._random, self._random_options = load_options(SAMPLERS, Choice(name="random"))
 
-    def check_left(self) -> None:
+    def check_left(self, number: int) -> None:
         """Refuse another proposal where a finite space is used up.
+
+        Args:
+            number: The trial that would be the next one.
 
         Raises:
             SpaceExhaustedError: Every configuration has a trial.
         """
         sampler = self._create(self._proposal(0, 0))
-        if isinstance(sampler, FiniteSampler) and sampler.is_exhausted(self._open(sampler)):
+        if isinstance(sampler, FiniteSampler) and sampler.is_exhausted(self._open(sampler, number)):
             raise SpaceExhaustedError(
                 f"{self._study_name}: every configuration of the space has a trial."
             )
@@ -93,9 +98,11 @@ class Proposer:
             return self._random.create(self._random_options, proposal)  # type: ignore[no-any-return]
         return self._member.create(self._options, proposal)  # type: ignore[no-any-return]
 
-    def _open(self, sampler: BaseSampler) -> optuna.Study:
+    def _open(self, sampler: BaseSampler, number: int) -> optuna.Study:
         # A study of its own for each proposal: Optuna caches the list of trials per study.
-        return PrimaryStudy(self._study_name, self._storage, sampler)
+        window = self._window
+        storage = window.narrow(self._storage, number) if window else self._storage
+        return PrimaryStudy(self._study_name, storage, sampler)
 
     def _draw(
         self, trial: FrozenTrial, proposal: Proposal, pinned: Mapping[str, Scalar]
@@ -114,7 +121,7 @@ class Proposer:
 
     def _draw_relative(self, trial: FrozenTrial, proposal: Proposal) -> dict[str, Any]:
         sampler = self._create(proposal)
-        study = self._open(sampler)
+        study = self._open(sampler, trial.number)
         space = sampler.infer_relative_search_space(study, trial)
         return sampler.sample_relative(study, trial, space)
 
@@ -135,7 +142,7 @@ class Proposer:
             return decode(parameter, relative[name])
         # A seed per parameter: its value does not depend on which others were drawn before it.
         sampler = self._create(replace(proposal, purpose=name))
-        study = self._open(sampler)
+        study = self._open(sampler, trial.number)
         return decode(parameter, sampler.sample_independent(study, trial, name, distribution))
 
 

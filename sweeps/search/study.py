@@ -47,6 +47,7 @@ from sweeps.search.trials import (
     TrialOutcome,
     TrialRecord,
 )
+from sweeps.search.window import find_window
 from sweeps.spec.conditions import Scalar
 from sweeps.spec.model import SweepSpec, count_epochs
 from sweeps.spec.parameters import Parameter
@@ -79,16 +80,31 @@ class Study:
         member, options = load_options(PRUNERS, spec.pruner)
         self._pruner = member.create(options, epochs=count_epochs(spec), seed=spec.seed)
         self._optuna = PrimaryStudy(name, storage)
+        self._storage = storage
+        self._window = find_window(spec)
         self._metrics = [objective.metric for objective in spec.objectives]
         self._finished: dict[int, TrialRecord] = {}
+        self._num_ended_first = 0
         self._numbers_by_values: dict[str, int] = {}
         self._remember_finished()
+
+    def is_ready(self) -> bool:
+        """Tell whether the next trial may be asked for.
+
+        It always may, unless the sweep is deterministic: then every trial that it is to know of
+        has to have ended. What is ready stays so until the next `ask`.
+        """
+        with self._lock:
+            return self._window is None or self._num_ended_first >= self._window.count_known(
+                self._store.next_number
+            )
 
     def ask(self) -> AskedTrial:
         """Begin the next trial: one that was queued, else a new one.
 
         The sampler is seeded by the sweep's seed and the trial's number, and knows the
-        trials that the study holds at this moment. If the process dies meanwhile, the trial is
+        trials that the study holds at this moment; in a deterministic sweep those that
+        `sweeps.search.window` names. If the process dies meanwhile, the trial is
         among the `interrupted` ones and `resume` proposes the same.
 
         Raises:
@@ -99,7 +115,7 @@ class Study:
         with self._lock:
             number = self._store.begin_queued()
             if number is None:
-                self._proposer.check_left()
+                self._proposer.check_left(self._store.num_trials)
                 number = self._store.create()
             asked = self._propose(number)
         self._backend.sync()
@@ -256,10 +272,18 @@ class Study:
             running = self._store.list_trials(OptunaState.RUNNING)
             return tuple(to_record(trial, self._metrics) for trial in running)
 
-    def find_duplicate(self, values: Mapping[str, Scalar]) -> int | None:
-        """Find the first complete or pruned trial that had exactly these values."""
+    def find_duplicate(self, number: int, values: Mapping[str, Scalar]) -> int | None:
+        """Find the first complete or pruned trial that had exactly these values.
+
+        Args:
+            number: The trial that has them now.
+            values: Values of all its parameters.
+        """
         with self._lock:
-            return self._numbers_by_values.get(identify(values))
+            found = self._numbers_by_values.get(identify(values))
+        if found is None or self._window is None:
+            return found
+        return found if found < self._window.count_known(number) else None
 
     @property
     def num_trials(self) -> int:
@@ -334,7 +358,14 @@ class Study:
         judged = copy.copy(trial)
         not_finite = dict.fromkeys(trial.user_attrs.get(NOT_FINITE, []), worst)
         judged.intermediate_values = {**trial.intermediate_values, **not_finite}
-        return bool(self._pruner.prune(self._optuna, judged))
+        return bool(self._pruner.prune(self._show(trial.number), judged))
+
+    def _show(self, number: int) -> optuna.Study:
+        """Give Optuna's view of what a trial may know."""
+        if self._window is None:
+            return self._optuna
+        storage = self._window.narrow(self._storage, number)
+        return PrimaryStudy(self._optuna.study_name, storage)
 
     def _order_values(self, outcome: TrialOutcome) -> list[float] | None:
         """Give a value per objective in the study's order; None where one is not known."""
@@ -355,8 +386,12 @@ class Study:
     def _remember(self, trial: FrozenTrial) -> None:
         record = to_record(trial, self._metrics)
         self._finished[record.number] = record
+        while self._num_ended_first in self._finished:
+            self._num_ended_first += 1
         if record.state != "failed" and not record.is_infeasible:
-            self._numbers_by_values.setdefault(identify(record.params), record.number)
+            key = identify(record.params)
+            earliest = self._numbers_by_values.get(key, record.number)
+            self._numbers_by_values[key] = min(earliest, record.number)
 
 
 def open_study(paths: SweepPaths, spec: SweepSpec, *, sweep_id: str) -> Study:

@@ -66,6 +66,11 @@ class TrialStore:
         self._queued.append(self.num_trials - 1)
         return self.num_trials - 1
 
+    @property
+    def next_number(self) -> int:
+        """The number of the trial that begins next: the first that waits, else a new one."""
+        return self._queued[0] if self._queued else self.num_trials
+
     def begin_queued(self) -> int | None:
         """Begin the first waiting trial and return its number, or None where none waits."""
         if not self._queued:

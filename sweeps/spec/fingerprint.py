@@ -84,11 +84,12 @@ def digest_spec(spec: SweepSpec) -> str:
 
 
 def find_code(spec: SweepSpec) -> tuple[Path, ...]:
-    """Find the files that hold the model and the data, without importing them.
+    """Find the files that hold the model, the data and the callbacks, without importing them.
 
     A module that cannot be found is left out: the check of the model reports it.
     """
-    found = dict.fromkeys(_find_file(target) for target in (spec.model, spec.data))
+    targets = [spec.model, spec.data, *filter(None, [spec.training.callbacks])]
+    found = dict.fromkeys(_find_file(target) for target in targets)
     return tuple(path for path in found if path is not None)
 
 

@@ -121,6 +121,8 @@ def _read_spec(root: Node, path: Path, rooms: Rooms, problems: list[Problem]) ->
         with collecting(problems):
             _fill_target(key, values, root, path.parent)
     with collecting(problems):
+        _fill_callbacks(values, root, path.parent)
+    with collecting(problems):
         spec = validate(SweepSpec, values, root)
         return spec.model_copy(update={"parameters": parameters})
     return None
@@ -205,10 +207,21 @@ def _fill_checkpoint(values: dict[str, Any]) -> None:
     monitor = checkpoint.get("monitor") or objective.get("metric")
     direction = objective.get("direction")
     if monitor != objective.get("metric") and isinstance(monitor, str):
-        direction = find_direction(monitor) or direction
+        direction = find_direction(monitor)
     checkpoint["monitor"] = monitor
-    if checkpoint.get("mode") in (None, "auto"):
+    if checkpoint.get("mode") in (None, "auto") and direction:
         checkpoint["mode"] = "max" if direction == "maximize" else "min"
+
+
+def _fill_callbacks(values: dict[str, Any], root: Node, folder: Path) -> None:
+    training = values.get("training")
+    given = training.get("callbacks") if isinstance(training, dict) else None
+    if not isinstance(training, dict) or not isinstance(given, str) or not given.strip():
+        return
+    try:
+        training["callbacks"] = resolve_target(given, folder)
+    except ValueError as error:
+        raise find_node(root, ("training", "callbacks")).error(f"got {given!r}; {error}") from error
 
 
 def _fill_target(key: str, values: dict[str, Any], root: Node, folder: Path) -> None:

@@ -88,6 +88,15 @@ def _parse_flag(value: Any) -> bool:
     return flag
 
 
+def _parse_verbosity(value: Any) -> int:
+    if value in (0, 1) or value in ("0", "1"):
+        return int(value)
+    try:
+        return int(_parse_flag(value))
+    except ValueError as error:
+        raise ValueError("expected 0 or 1") from error
+
+
 def _parse_float(value: Any) -> float:
     return float(parse_number(value))
 
@@ -143,6 +152,11 @@ Workers = Annotated[
 ]
 SaveFrequency = Annotated[
     int | Literal["epoch"], BeforeValidator(_parse_save_freq), _json(anyOf=_count("epoch"))
+]
+Verbosity = Annotated[
+    int,
+    BeforeValidator(_parse_verbosity),
+    _json(anyOf=[{"enum": [0, 1]}, {"type": "boolean"}]),
 ]
 Patience = Annotated[
     int,
@@ -212,6 +226,17 @@ class Training(_Section):
     early_stopping: Patience | None = Field(
         None, description="Epochs without a better objective after which a trial ends."
     )
+    save_every: Seconds | None = Field(
+        None,
+        description="Saves in the middle of an epoch too, when so much time has passed since the "
+        "last save: 5m. Only in the compiled loop.",
+    )
+    callbacks: Text | None = Field(
+        None,
+        description="file.py:attribute or package.module:attribute of a function without arguments "
+        "that returns a list of Keras callbacks. It is called for each attempt and each repetition "
+        "anew.",
+    )
 
 
 class Checkpoint(_Section):
@@ -224,16 +249,25 @@ class Checkpoint(_Section):
     save_best_only: Flag = Field(True, description="Keep only the best checkpoint of a trial.")
     save_weights_only: Flag = Field(False, description="Save the weights, not the whole model.")
     save_freq: SaveFrequency = Field(
-        "epoch", description="When a checkpoint is considered: after each epoch, or n batches."
+        "epoch",
+        description="When a checkpoint is considered: after each epoch, or every n batches "
+        "(optimizer updates), counted over all epochs.",
     )
     initial_value_threshold: Number | None = Field(
-        None, description="Only a value better than this is worth a checkpoint."
+        None,
+        description="Only a value better than this is worth a checkpoint. A trial in which no "
+        "epoch is ends as pruned.",
     )
     monitor: Text | None = Field(
-        None, description="Metric that decides what is best; the objective's metric by default."
+        None,
+        description="Metric that decides which checkpoint is kept; the objective's by default. "
+        "The trial's value is the objective's at the kept checkpoint.",
     )
     mode: Literal["min", "max", "auto"] | None = Field(
         None, description="Whether a smaller or larger monitored value is better."
+    )
+    verbose: Verbosity = Field(
+        0, description="1 writes a line to the trial's log whenever a checkpoint is considered."
     )
 
 
@@ -313,6 +347,11 @@ class SweepSpec(_Section):
         "for cross-validation; its value is the mean.",
     )
     seed: Seed = Field(0, description="From it all randomness of the sweep is derived.")
+    deterministic: Flag = Field(
+        False,
+        description="With several workers too, the same seed gives the same trials. "
+        "Costs idle time: no trial starts before the one limits.workers numbers ahead has ended.",
+    )
     export: Export = Export()
 
     @property

@@ -1,7 +1,8 @@
-"""Keeps a trial's best model: Keras' ModelCheckpoint with ``save_best_only``, as it promises."""
+"""Keeps a trial's best model: Keras' ModelCheckpoint, as its documentation promises it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -11,45 +12,45 @@ import keras
 from sweeps.checkpoints.better import is_better
 from sweeps.checkpoints.store import BestCheckpoint, BestStore
 from sweeps.checkpoints.template import format_name
-from sweeps.spec.model import Objective
+from sweeps.spec.model import Checkpoint, Objective
 from sweeps.training.models import save_model
-from sweeps.training.repetitions import pick_values
+from sweeps.training.repetitions import choose_monitor, pick_values
 
 
 class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves the model whenever the primary objective is better than ever before in this trial.
+    """Saves the model whenever the monitored metric is better than ever before in this trial.
 
-    An attempt that continues a trial knows the best of the earlier ones. NaN never wins and never
-    blocks; an epoch that was not validated is passed over; a tie keeps the first. With several
-    objectives, an epoch in which one of them has no finite value is passed over as well, so that
-    the kept model has a value of each.
+    That metric is the primary objective, unless ``checkpoint.monitor`` names another one; the
+    objective's value at the same epoch is recorded in either case. An attempt that continues a
+    trial knows the best of the earlier ones. NaN never wins and never blocks; an epoch that was not
+    validated is passed over; a tie keeps the first. With several objectives, an epoch in which one
+    of them has no finite value is passed over as well, so that the kept model has a value of each.
 
     Args:
         store: Where the files go.
-        template: File name, such as ``{trial:04d}-epoch{epoch:02d}-{val_accuracy:.4f}.keras``.
+        checkpoint: What the space file asks for. With ``save_best_only: false`` every epoch's model
+            is written, and the best one is recorded.
         objectives: The objectives, the primary one first.
-        facts: Values of the objectives that no epoch changes, by metric.
         counters: Values of the template's fields that stay the same: ``trial`` and ``attempt``.
-        save_best_only: Where False, every epoch's model is written, and the best one is recorded.
+        facts: Values of the objectives that no epoch changes, by metric.
     """
 
     def __init__(
         self,
         store: BestStore,
-        template: str,
+        checkpoint: Checkpoint,
         objectives: Sequence[Objective],
         *,
         counters: Mapping[str, int],
         facts: Mapping[str, float] = MappingProxyType({}),
-        save_best_only: bool = True,
     ) -> None:
         super().__init__()
         self._store = store
-        self._template = template
+        self._checkpoint = checkpoint
         self._objectives = objectives
         self._facts = facts
         self._counters = dict(counters)
-        self._save_best_only = save_best_only
+        self._monitor = choose_monitor(objectives[0], checkpoint)
         self.best: BestCheckpoint | None = store.find_best()
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
@@ -58,28 +59,137 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save the model of the finished epoch where it is worth it."""
-        logs = logs or {}
-        metric, direction = self._objectives[0].metric, self._objectives[0].direction
-        values = pick_values(logs, self._objectives, self._facts)
-        value = values.pop(metric, None)
-        repeat = self._counters.get("repeat", 1)
-        known = self.best and (self.best.repeat, self.best.epoch, self.best.value)
-        if known == (repeat, epoch + 1, value):
-            return  # Trained again after a kill: its file and its digest are recorded already.
-        wins = value is not None and is_better(
-            value, self.best.value if self.best else None, direction
-        )
-        if not wins and self._save_best_only:
-            return
-        name = self._format_name(epoch + 1, logs)
-        digest = self._store.write(name, lambda path: save_model(self.model, path))
-        if wins and value is not None:
-            self.best = BestCheckpoint(name, value, epoch + 1, digest, repeat, values)
-            self._store.commit(self.best)
+        self.consider(epoch + 1, None, logs or {}, save_all=not self._checkpoint.save_best_only)
 
-    def _format_name(self, epoch: int, logs: Mapping[str, float]) -> str:
+    def consider(
+        self, epoch: int, batch: int | None, logs: Mapping[str, Any], *, save_all: bool
+    ) -> None:
+        """Save the model where it is the best one so far, or where all are saved.
+
+        Args:
+            epoch: The epoch, 1-based.
+            batch: Where it is not finished: the batch, 1-based.
+            logs: The metrics.
+            save_all: Write the file even where it is not the best one.
+        """
+        values = pick_values(logs, [*self._objectives, self._monitor], self._facts)
+        best = self._describe(values, epoch, batch)
+        if best and self._is_recorded(best):
+            return  # Trained again after a kill: its file and its digest are recorded already.
+        wins = best is not None and self._wins(best)
+        if wins or save_all:
+            name = self._format_name(epoch, batch, logs)
+            digest = self._store.write(name, lambda path: save_model(self.model, path))
+            self._tell(epoch, values, f"saved {name}")
+            if wins and best is not None:
+                self.best = BestCheckpoint(**{**vars(best), "file": name, "sha256": digest})
+                self._store.commit(self.best)
+        else:
+            self._tell(epoch, values, "not saved")
+
+    def _describe(
+        self, values: dict[str, float], epoch: int, batch: int | None
+    ) -> BestCheckpoint | None:
+        """Describe the checkpoint that this would be; None where a value is missing."""
+        if not values:
+            return None
+        primary, name = self._objectives[0].metric, self._monitor.metric
+        is_other = name != primary
+        return BestCheckpoint(
+            "",
+            values[primary],
+            epoch,
+            "",
+            self._counters.get("repeat", 1),
+            {each.metric: values[each.metric] for each in self._objectives[1:]},
+            name if is_other else None,
+            values[name] if is_other else None,
+            batch,
+        )
+
+    def _is_recorded(self, found: BestCheckpoint) -> bool:
+        now = (found.repeat, found.epoch, found.batch, found.value, found.monitored)
+        best = self.best
+        return best is not None and now == (
+            best.repeat,
+            best.epoch,
+            best.batch,
+            best.value,
+            best.monitored,
+        )
+
+    def _wins(self, found: BestCheckpoint) -> bool:
+        bound = self.best.rank if self.best else self._checkpoint.initial_value_threshold
+        return is_better(found.rank, bound, self._monitor.direction)
+
+    def _format_name(self, epoch: int, batch: int | None, logs: Mapping[str, float]) -> str:
         step = int(self.model.optimizer.iterations) if self.model.optimizer else 0
         values = {**logs, **self._counters, "epoch": epoch, "step": step}
+        if batch is not None:
+            values["batch"] = batch
         # An epoch trained again after a kill takes its old name again; the recorded file's, never.
         taken = [self.best.file] if self.best else []
-        return format_name(self._template, values, taken)
+        return format_name(self._checkpoint.path, values, taken)
+
+    def _tell(self, epoch: int, values: Mapping[str, float], what: str) -> None:
+        """Write a line to the trial's log, where ``checkpoint.verbose`` asks for it."""
+        if not self._checkpoint.verbose:
+            return
+        name = self._monitor.metric
+        value = f"{values[name]:.5g}" if values else "missing or not finite"
+        best = f"{self.best.rank:.5g}" if self.best else "none"
+        sys.stdout.write(f"epoch {epoch}: {name} is {value} (best so far: {best}), {what}\n")
+
+
+class BatchCheckpointing(BestCheckpointing):
+    """Considers the model every ``checkpoint.save_freq`` batches, counted over all epochs.
+
+    With ``save_best_only`` the metrics are the running means of the unfinished epoch, as in Keras.
+    Otherwise every such model is written, and the best one is still chosen, and written, at the end
+    of epochs: only there the objective has a value.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._epoch = 0
+        self._num_batches = 0
+        self._num_in_epoch = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """Give the number of batches since the trial began."""
+        return {"num_batches": self._num_batches}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Count on from where an earlier attempt was."""
+        self._num_batches = state["num_batches"]
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Note the epoch that begins."""
+        self._epoch = epoch + 1
+        self._num_in_epoch = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Save the model after this batch where its turn has come."""
+        self._num_batches += 1
+        self._num_in_epoch = batch + 1
+        if self._num_batches % int(self._checkpoint.save_freq):
+            return
+        if self._checkpoint.save_best_only:
+            self.consider(self._epoch, batch + 1, logs or {}, save_all=False)
+        else:
+            name = self._format_name(self._epoch, batch + 1, logs or {})
+            self._store.write(name, lambda path: save_model(self.model, path))
+            self._tell(self._epoch, {}, f"saved {name}")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Keep the best epoch's model where all are kept; batches decide otherwise."""
+        if not self._checkpoint.save_best_only:
+            self.consider(epoch + 1, self._num_in_epoch, logs or {}, save_all=False)
+
+
+def make_best_checkpointing(
+    store: BestStore, checkpoint: Checkpoint, objectives: Sequence[Objective], **options: Any
+) -> BestCheckpointing:
+    """Make the callback for ``save_freq``; only the one by batch has a hook that costs time."""
+    kind = BestCheckpointing if checkpoint.save_freq == "epoch" else BatchCheckpointing
+    return kind(store, checkpoint, objectives, **options)

@@ -29,6 +29,8 @@ class TrialEnd:
         cause: Short name of what ended it; empty where it simply completed.
         reason: What happened and what to do about it.
         traceback: Where the user's code failed; empty where it did not.
+        resume: ``exact`` or ``approximate`` where the attempt continued an earlier one; else empty.
+        resume_reason: Why it is approximate.
     """
 
     state: Literal["complete", "pruned", "failed", "interrupted"]
@@ -42,6 +44,8 @@ class TrialEnd:
     reason: str = ""
     traceback: str = ""
     others: dict[str, float] = field(default_factory=dict)
+    resume: str = ""
+    resume_reason: str = ""
 
 
 class Channel(Protocol):
@@ -65,6 +69,9 @@ class Channel(Protocol):
             The number of a finished trial with the same values, whose result is this one's too and
             which need not be trained again; None where there is none.
         """
+
+    def progress(self) -> Action:
+        """Ask in the middle of an epoch whether to go on; never answered by ``prune``."""
 
     def report(self, epoch: int, value: float | None, best: float | None) -> Action:
         """Tell the objective's value after `epoch`, and hear whether to go on.

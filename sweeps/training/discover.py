@@ -26,6 +26,10 @@ from sweeps.training.own_fit import has_own_fit
 from sweeps.training.randomness import seed_everything
 from sweeps.training.user_code import load_target
 
+MAX_REASON_CHARACTERS = 300
+
+_TOO_SLOW = "it takes too long to build"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -97,7 +101,7 @@ class BuildingModels:
             with _giving_up_after(request.seconds):
                 size = self._measure(build_model(self._hypermodel, hp, self._spec.model))
         except (Exception, SystemExit, _TooSlowError) as error:  # noqa: BLE001 - the user's code
-            reason = f"{type(error).__name__}: {error}".removeprefix("_")
+            reason = _describe_error(error)
         gc.collect()  # models hold themselves in circles
         read = frozenset(hp.read)
         inactive = tuple(_to_conditions(scope) for scope in hp.inactive_scopes)
@@ -174,7 +178,7 @@ def _giving_up_after(seconds: float) -> Iterator[None]:
         return
 
     def stop(number: int, frame: Any) -> None:  # noqa: ARG001
-        raise _TooSlowError(f"not built after {seconds:.0f} s")
+        raise _TooSlowError(_TOO_SLOW)
 
     older = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
@@ -183,6 +187,14 @@ def _giving_up_after(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, older)
+
+
+def _describe_error(error: BaseException) -> str:
+    """Tell an error in one line. TensorFlow puts one that stops it into another's long text."""
+    if isinstance(error, _TooSlowError) or _TOO_SLOW in str(error):
+        return _TOO_SLOW
+    first, *_ = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {first[:MAX_REASON_CHARACTERS]}".removesuffix(": ")
 
 
 def _to_conditions(conditions: Any) -> tuple[Condition, ...]:

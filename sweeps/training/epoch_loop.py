@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -21,6 +22,7 @@ import tensorflow as tf
 from sweeps.training.data import Data, Split
 from sweeps.training.randomness import draw_order
 
+_SEGMENT_SECONDS = 1.0
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 _TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 _OWN_METHODS = (
@@ -45,6 +47,9 @@ class FitPlan:
         first_epoch: Finished epochs: where a resumed trial goes on.
         validation_freq: Validate every so many epochs.
         seed: The trial's seed, from which the order of samples is derived.
+        first_batch: Finished batches of the first epoch, for the compiled loop.
+        pause: Called by the compiled loop about once a second in the middle of an epoch, with the
+            finished epochs and the finished batches of this one; True ends the training there.
     """
 
     data: Data
@@ -53,6 +58,8 @@ class FitPlan:
     first_epoch: int = 0
     validation_freq: int = 1
     seed: int = 0
+    first_batch: int = 0
+    pause: Callable[[int, int], bool] | None = None
 
     def is_validated(self, epoch: int) -> bool:
         """Tell whether `epoch` (1-based) ends with a validation."""
@@ -125,15 +132,17 @@ def _fit_compiled(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
         epochs=plan.epochs,
         steps=math.ceil((plan.data.train.num_samples or 0) / plan.batch_size),
     )
+    pace = _Pace()
     logs: dict[str, float] = {}
     model.stop_training = False
     hooks.on_train_begin()
     for epoch in range(plan.first_epoch, plan.epochs):
         model.reset_metrics()
         hooks.on_epoch_begin(epoch)
-        logs = train_epoch(
-            draw_order(plan.seed, epoch + 1, plan.data.train.num_samples or 0), model
-        )
+        found = _train_segments(train_epoch, model, plan, epoch, pace)
+        if found is None:
+            break
+        logs = found
         if evaluate and plan.is_validated(epoch + 1):
             logs |= {
                 f"val_{name}": value for name, value in _validate(model, evaluate, hooks).items()
@@ -146,6 +155,42 @@ def _fit_compiled(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
     hooks.on_train_end(logs)
 
 
+@dataclass
+class _Pace:
+    """How many batches make about a second: tried out, since nobody knows beforehand."""
+
+    num_batches: int = 8
+    is_first: bool = True
+
+    def learn(self, seconds: float) -> None:
+        if self.is_first:  # its time is that of compiling
+            self.is_first = False
+            return
+        factor = min(4.0, max(0.5, _SEGMENT_SECONDS / max(seconds, 1e-6)))
+        self.num_batches = max(1, round(self.num_batches * factor))
+
+
+def _train_segments(
+    train: Pass, model: Any, plan: FitPlan, epoch: int, pace: _Pace
+) -> dict[str, float] | None:
+    """Train an epoch, pausing about once a second; None where a pause ended the training."""
+    num_samples = plan.data.train.num_samples or 0
+    order = draw_order(plan.seed, epoch + 1, num_samples)
+    num_batches = math.ceil(num_samples / plan.batch_size)
+    batch = plan.first_batch if epoch == plan.first_epoch else 0
+    logs: dict[str, float] = {}
+    while batch < num_batches:
+        stop = min(num_batches, batch + pace.num_batches) if plan.pause else num_batches
+        began, size = time.monotonic(), stop - batch
+        logs = train(order, model, batch, stop)
+        batch = stop
+        if size == pace.num_batches:
+            pace.learn(time.monotonic() - began)
+        if plan.pause and batch < num_batches and plan.pause(epoch, batch):
+            return None
+    return logs
+
+
 def _validate(model: Any, evaluate: Pass, hooks: Any) -> dict[str, float]:
     model.reset_metrics()
     hooks.on_test_begin()
@@ -154,7 +199,13 @@ def _validate(model: Any, evaluate: Pass, hooks: Any) -> dict[str, float]:
     return logs
 
 
-Pass = Callable[[Any, Any], dict[str, float]]
+class Pass(Protocol):
+    """One pass over a split, or over some batches of it."""
+
+    def __call__(
+        self, order: Any, model: Any, first: int = 0, stop: int | None = None
+    ) -> dict[str, float]:
+        """Do `step` on the batches from `first` up to `stop`; gives the metrics after them."""
 
 
 def compile_pass(step: Callable[[Any], Any], split: Split, batch_size: int) -> Pass:
@@ -166,7 +217,8 @@ def compile_pass(step: Callable[[Any], Any], split: Split, batch_size: int) -> P
         batch_size: Samples per step; the last batch may be smaller.
 
     Returns:
-        A function of (order or None, model) that gives the metrics after the pass.
+        A function of (order or None, model) that gives the metrics after the pass, or after some
+        batches of it.
     """
     arrays = keras.tree.map_structure(tf.convert_to_tensor, split.arrays)
     num_samples = split.num_samples or 0
@@ -182,17 +234,21 @@ def compile_pass(step: Callable[[Any], Any], split: Split, batch_size: int) -> P
         return (start + batch_size,)
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def run(order: Any) -> None:
+    def run(order: Any, first: Any, last: Any) -> None:
         tf.while_loop(
-            lambda start: start < num_samples,
+            lambda start: start < last,
             lambda start: run_step(start, order),
-            (tf.constant(0, tf.int64),),
+            (first,),
             parallel_iterations=1,
         )
 
-    def run_pass(order: Any, model: Any) -> dict[str, float]:
+    def run_pass(
+        order: Any, model: Any, first: int = 0, stop: int | None = None
+    ) -> dict[str, float]:
+        last = num_samples if stop is None else min(num_samples, stop * batch_size)
+        limits = (tf.constant(each, tf.int64) for each in (first * batch_size, last))
         with _without_constant_folding():
-            run(None if order is None else tf.constant(order, tf.int64))
+            run(None if order is None else tf.constant(order, tf.int64), *limits)
         return {name: _to_python(value) for name, value in model.get_metrics_result().items()}
 
     return run_pass

@@ -16,13 +16,14 @@ from sweeps.menu import suggest_name
 from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter, default_of
+from sweeps.training.callback_state import get_state, has_state
 from sweeps.training.data import Data, describe_split, digest_split, load_data
-from sweeps.training.epoch_loop import build_state, find_fit_reason, take_batch
+from sweeps.training.epoch_loop import build_state, take_batch
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, check_saving, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
-from sweeps.training.train import resolve_training
+from sweeps.training.train import find_loop_reason, make_callbacks, resolve_training
 from sweeps.training.user_code import load_target
 
 
@@ -82,9 +83,8 @@ def _inspect_both(
     sizes = _try(found, "training", lambda: resolve_training(spec, values))
     if sizes is None:
         return
-    found.loop_reason = (
-        "training.loop is fit" if spec.training.loop == "fit" else find_fit_reason(model, data)
-    )
+    callbacks = _try(found, "training.callbacks", partial(_make_checked_callbacks, spec)) or []
+    found.loop_reason = find_loop_reason(spec, model, data, callbacks)
     data = _try(found, "data", lambda: select_data(data, spec, 0)) or data
     for name, split in data.named().items():
         _try(found, f"data ({name})", partial(_try_batch, model, split, sizes[1]))
@@ -99,6 +99,14 @@ def _inspect_both(
     found.problems += _find_metric_problems(spec, shapes, data, epochs=sizes[0])
 
 
+def _make_checked_callbacks(spec: SweepSpec) -> list[Any]:
+    callbacks = make_callbacks(spec)
+    for callback in callbacks:
+        if has_state(callback):
+            get_state(callback)
+    return callbacks
+
+
 def _try_batch(model: Any, split: Any, batch_size: int) -> bool:
     """Compute loss and metrics on one batch, as validation does: shapes and types must fit."""
     build_state(model, split, batch_size)
@@ -111,27 +119,33 @@ def _find_metric_problems(
     spec: SweepSpec, shapes: Mapping[str, tuple[int, ...]], data: Data, *, epochs: int
 ) -> Iterator[tuple[str, str]]:
     metrics = [name for name, shape in shapes.items() if not shape]
-    for objective in spec.objectives:
-        yield from _find_objective_problems(objective.metric, spec, shapes, data, epochs)
+    key = "objective.metric" if len(spec.objectives) == 1 else "objectives"
+    wanted = {objective.metric: key for objective in spec.objectives}
+    wanted.setdefault(spec.checkpoint.monitor or spec.objective.metric, "checkpoint.monitor")
+    for metric, key in wanted.items():
+        for other, message in _find_wanted_problems(metric, spec, shapes, data, epochs):
+            yield other or key, message
+    by_batch = spec.checkpoint.save_freq != "epoch"
     for problem in find_template_problems(
         spec.checkpoint.path,
         save_weights_only=spec.checkpoint.save_weights_only,
         save_best_only=spec.checkpoint.save_best_only,
-        metrics=metrics,
+        metrics=[name for name in metrics if not (by_batch and name.startswith("val_"))],
+        by_batch=by_batch,
     ):
         yield "checkpoint.path", problem
 
 
-def _find_objective_problems(
+def _find_wanted_problems(
     metric: str, spec: SweepSpec, shapes: Mapping[str, tuple[int, ...]], data: Data, epochs: int
 ) -> Iterator[tuple[str, str]]:
+    """Find what is wrong with one metric; an empty key stands for the one that names it."""
     if metric in MODEL_FACTS:
         return
     metrics = [name for name, shape in shapes.items() if not shape]
-    key = "objective.metric" if len(spec.objectives) == 1 else "objectives"
     if shapes.get(metric):
         yield (
-            key,
+            "",
             f"got {metric!r}, of shape {shapes[metric]}; expected a metric with a single value.",
         )
     elif metric not in metrics:
@@ -139,7 +153,7 @@ def _find_objective_problems(
         if metric.startswith("val_") and data.validation is None:
             hint = " The data has no validation split."
         yield (
-            key,
+            "",
             f"got {metric!r}, which is not in the logs (have: {', '.join(metrics)}).{hint}",
         )
     elif metric.startswith("val_") and spec.training.validation_freq > epochs:

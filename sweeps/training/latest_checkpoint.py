@@ -6,8 +6,10 @@ import csv
 import io
 import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -16,14 +18,9 @@ import numpy as np
 from sweeps.checkpoints.store import LatestState, LatestStore
 from sweeps.durable import write_bytes, write_derived
 from sweeps.errors import CheckpointError
+from sweeps.training.callback_state import get_state, has_state, set_state
+from sweeps.training.randomness import find_seed_states, open_shared_generator
 from sweeps.training.repetitions import Repetition
-
-# State of Keras' own callbacks, by name: never their __dict__, which holds derived values that
-# would be derived twice.
-_CALLBACK_FIELDS: dict[type[Any], tuple[str, ...]] = {
-    keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
-    keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
-}
 
 Row = dict[str, Any]
 
@@ -40,6 +37,11 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         callbacks: The callbacks whose state belongs to the trial.
         resumed: The state from which this attempt continues; None where it starts anew.
         repetition: Which training of the trial this is.
+        profile: What decides whether a later attempt is exact.
+
+    Attributes:
+        saved_at: When the last state became durable, by `time.monotonic`.
+        history: A row per finished epoch.
     """
 
     def __init__(
@@ -49,50 +51,78 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         callbacks: Sequence[Any],
         resumed: LatestState | None,
         repetition: Repetition,
+        *,
+        profile: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self._store = store
         self._history_file = history_file
-        self._callbacks = [callback for callback in callbacks if _find_fields(callback)]
+        self._callbacks = [callback for callback in callbacks if has_state(callback)]
         self._resumed = resumed
         self._repetition = repetition
+        self._profile = dict(profile)
+        self.saved_at = time.monotonic()
         self.history: list[Row] = _from_json(resumed.state["history"]) if resumed else []
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Put back the state of the callbacks, and the history file up to it."""
         self._store.remove_leftovers()
-        for callback, state in zip(self._callbacks, self._get_callback_states(), strict=True):
-            for name, value in state.items():
-                setattr(callback, name, _from_json(value))
+        if self._resumed:
+            self._restore_callbacks(self._resumed)
         if self.history:
             write_derived(self._history_file, _format_csv(self.history))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Make the finished epoch durable: after this, no crash can lose it."""
         self.history.append({"epoch": epoch + 1, **_to_plain(logs or {})})
-        variables = list_variables(self.model)
+        self._commit(epoch + 1, 0)
+        # Made again from the state above when the trial continues, so it need not be waited for.
+        write_derived(self._history_file, _format_csv(self.history))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Put back everything where this epoch goes on in its middle, after all was begun anew."""
+        resumed, self._resumed = self._resumed, None
+        if resumed is None or not resumed.batch:
+            return
+        _assign_variables(_list_all_variables(self.model), resumed)
+        self._restore_callbacks(resumed)
+
+    def save_batch(self, epoch: int, batch: int) -> None:
+        """Make the state in the middle of an epoch durable.
+
+        Args:
+            epoch: Finished epochs.
+            batch: Finished batches of the next one.
+        """
+        self._commit(epoch, batch)
+
+    def _commit(self, epoch: int, batch: int) -> None:
+        variables = _list_all_variables(self.model) if batch else list_variables(self.model)
         state = {
-            "epoch": epoch + 1,
+            "profile": self._profile,
+            "epoch": epoch,
             "earlier": list(self._repetition.earlier),
             "earlier_others": [dict(others) for others in self._repetition.earlier_others],
             "stopped": bool(self.model.stop_training),
             "variables": [describe_variable(variable) for variable in variables],
-            "callbacks": [_get_fields(callback) for callback in self._callbacks],
+            "callbacks": [_to_json(get_state(callback)) for callback in self._callbacks],
             "history": _to_json(self.history),
         }
-        total = self._repetition.first_epoch + epoch + 1
-        self._store.commit(total, lambda path: _save_arrays(path, variables), state)
-        # Made again from the state above when the trial continues, so it need not be waited for.
-        write_derived(self._history_file, _format_csv(self.history))
+        total = self._repetition.first_epoch + epoch
+        options = {"batch": batch} if batch else {}
+        self._store.commit(total, lambda path: _save_arrays(path, variables), state, **options)
+        self.saved_at = time.monotonic()
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
         """Make the history file durable, since from now on nothing makes it again."""
         if self.history:
             write_bytes(self._history_file, _format_csv(self.history))
 
-    def _get_callback_states(self) -> list[dict[str, Any]]:
-        saved = self._resumed.state["callbacks"] if self._resumed else []
-        return saved or [{} for _ in self._callbacks]
+    def _restore_callbacks(self, resumed: LatestState) -> None:
+        states = resumed.state["callbacks"] or [{} for _ in self._callbacks]
+        for callback, state in zip(self._callbacks, states, strict=True):
+            if state:
+                set_state(callback, _from_json(state))
 
 
 def restore_model(model: Any, latest: LatestState) -> None:
@@ -101,7 +131,7 @@ def restore_model(model: Any, latest: LatestState) -> None:
     Raises:
         CheckpointError: The model has other variables than the one that was saved.
     """
-    variables = list_variables(model)
+    variables = _list_all_variables(model) if latest.batch else list_variables(model)
     saved, now = latest.state["variables"], [describe_variable(variable) for variable in variables]
     if saved != now:
         changed = next((pair for pair in zip(saved, now, strict=False) if pair[0] != pair[1]), None)
@@ -112,6 +142,10 @@ def restore_model(model: Any, latest: LatestState) -> None:
             f"{latest.arrays}: the model has other variables than when it was saved ({what}). "
             "Undo the change in the model's code, or start a new sweep."
         )
+    _assign_variables(variables, latest)
+
+
+def _assign_variables(variables: Sequence[Any], latest: LatestState) -> None:
     with np.load(latest.arrays, allow_pickle=False) as arrays:
         for index, variable in enumerate(variables):
             variable.assign(_as_type(arrays[f"{index:05d}"], variable.dtype))
@@ -121,6 +155,13 @@ def list_variables(model: Any) -> list[Any]:
     """List the variables that make up a trial's state, in an order that does not change."""
     optimizer = model.optimizer.variables if model.optimizer else []
     return [*model.variables, *optimizer]
+
+
+def _list_all_variables(model: Any) -> list[Any]:
+    """List what a state in the middle of an epoch needs too: metrics, and the shared seed."""
+    open_shared_generator()  # else it might be there when saving and not yet when restoring
+    found = [*list_variables(model), *model.metrics_variables, *find_seed_states(model)]
+    return list({id(variable): variable for variable in found}.values())
 
 
 def describe_variable(variable: Any) -> str:
@@ -138,16 +179,6 @@ def _save_arrays(path: Path, variables: Sequence[Any]) -> None:
 def _as_type(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     # NumPy stores types it does not know, such as bfloat16, as plain bytes.
     return array.view(np.dtype(dtype)) if array.dtype.kind == "V" else array
-
-
-def _find_fields(callback: Any) -> tuple[str, ...]:
-    return next(
-        (fields for kind, fields in _CALLBACK_FIELDS.items() if isinstance(callback, kind)), ()
-    )
-
-
-def _get_fields(callback: Any) -> dict[str, Any]:
-    return {name: _to_json(getattr(callback, name, None)) for name in _find_fields(callback)}
 
 
 def _to_plain(value: Any) -> Any:

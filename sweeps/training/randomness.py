@@ -62,7 +62,7 @@ class EpochSeeding(keras.callbacks.Callback):  # type: ignore[misc]
         random.seed(derive_seed(self._seed, "python", epoch + 1))
         np.random.seed(derive_seed(self._seed, "numpy", epoch + 1))
         tf.random.set_seed(derive_seed(self._seed, "tensorflow", epoch + 1))
-        for index, state in enumerate(_find_seed_states(self.model)):
+        for index, state in enumerate(find_seed_states(self.model)):
             state.assign(
                 [
                     derive_seed(self._seed, "layer", index, epoch + 1) & 0x7FFFFFFF,
@@ -71,7 +71,8 @@ class EpochSeeding(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
 
-def _find_seed_states(model: Any) -> Iterator[Any]:
+def find_seed_states(model: Any) -> Iterator[Any]:
+    """Give the states of all seed generators that a model draws from."""
     for variable in model.variables:
         if variable.path.endswith("seed_generator_state"):
             yield variable
@@ -81,3 +82,10 @@ def _find_seed_states(model: Any) -> Iterator[Any]:
     shared = global_state.get_global_attribute("global_seed_generator")
     if shared is not None:
         yield shared.state
+
+
+def open_shared_generator() -> None:
+    """Make sure that the generator exists from which layers without a seed of their own draw."""
+    from keras.src.random.seed_generator import global_seed_generator
+
+    global_seed_generator()

@@ -14,9 +14,11 @@ import numpy as np
 from sweeps.checkpoints.better import Direction, is_better
 from sweeps.errors import OptionError
 from sweeps.spec.metrics import MODEL_FACTS
-from sweeps.spec.model import Objective, SweepSpec
+from sweeps.spec.model import Checkpoint, Objective, SweepSpec
 from sweeps.training.data import Data, Split
 from sweeps.training.randomness import derive_seed
+
+_BY_OBJECTIVE = Checkpoint()
 
 
 @dataclass(frozen=True)
@@ -71,28 +73,41 @@ def find_best_value(
     return best
 
 
+def choose_monitor(objective: Objective, checkpoint: Checkpoint) -> Objective:
+    """Give the metric that decides which epoch is the best one, and its direction."""
+    if checkpoint.monitor in (None, objective.metric):
+        return objective
+    direction: Direction = "maximize" if checkpoint.mode == "max" else "minimize"
+    return Objective(metric=checkpoint.monitor, direction=direction)
+
+
 def find_best_values(
     history: Sequence[Mapping[str, Any]],
     objectives: Sequence[Objective],
     facts: Mapping[str, float],
+    checkpoint: Checkpoint = _BY_OBJECTIVE,
 ) -> dict[str, float]:
     """Find the values of all objectives at the best epoch, by metric; empty where there is none.
 
-    The best epoch is the best by the first objective among those in which every objective has a
-    finite value: the epoch whose model `BestCheckpointing` keeps.
+    The best epoch is the best by the monitored metric, which is the first objective unless
+    ``checkpoint.monitor`` says otherwise, among those in which it and every objective have a finite
+    value: the epoch whose model `BestCheckpointing` keeps.
 
     Args:
         history: A row of logs per epoch.
         objectives: The primary one first.
         facts: Values that no epoch changes.
+        checkpoint: What is monitored, and the value that an epoch has to beat.
     """
-    metric, direction = objectives[0].metric, objectives[0].direction
+    monitor = choose_monitor(objectives[0], checkpoint)
+    bound = checkpoint.initial_value_threshold
     best: dict[str, float] = {}
     for row in history:
-        values = pick_values(row, objectives, facts)
-        if values and is_better(values[metric], best.get(metric), direction):
-            best = values
-    return best
+        values = pick_values(row, [*objectives, monitor], facts)
+        if values and is_better(values[monitor.metric], bound, monitor.direction):
+            best, bound = values, values[monitor.metric]
+    wanted = {objective.metric for objective in objectives}
+    return {metric: value for metric, value in best.items() if metric in wanted}
 
 
 def pick_values(

@@ -26,6 +26,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         best: Gives the trial's best value so far.
         validation_freq: How often epochs are validated; between them the metric may be missing.
             0 where that is unknown.
+        monitor: Another metric that has to be there; None where there is none.
 
     Attributes:
         state: How the trial ended by an answer: ``pruned`` or ``interrupted``, ``failed`` where it
@@ -42,10 +43,12 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         best: Callable[[], float | None],
         *,
         validation_freq: int = 1,
+        monitor: str | None = None,
     ) -> None:
         super().__init__()
         self._channel = channel
         self._metric = metric
+        self._monitor = monitor or metric
         self.repetition = repetition
         self._best = best
         self._validation_freq = validation_freq
@@ -68,12 +71,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         self.epoch = epoch
         self.state = ""
         value = logs.get(self._metric)
-        freq = self._validation_freq
-        if value is None and freq and epoch % freq == 0:
-            raise OptionError(
-                f"metric {self._metric!r} is not in the logs (have: {', '.join(logs)}). "
-                "Set objective.metric to one of these."
-            )
+        self._check_metrics(epoch, logs)
         if broken := _find_non_finite(logs, self._metric):
             self.state, self.reason = "failed", _explain_divergence(broken, logs[broken], epoch)
             return
@@ -81,6 +79,18 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         total = self.repetition.first_epoch + epoch
         action = self._channel.report(total, mean, self._best())
         self.state = {"continue": "", "prune": "pruned", "stop": "interrupted"}[action]
+
+    def _check_metrics(self, epoch: int, logs: Mapping[str, float]) -> None:
+        freq = self._validation_freq
+        if not freq or epoch % freq:
+            return
+        keys = {"objective.metric": self._metric, "checkpoint.monitor": self._monitor}
+        for key, metric in keys.items():
+            if logs.get(metric) is None:
+                raise OptionError(
+                    f"metric {metric!r} is not in the logs (have: {', '.join(logs)}). "
+                    f"Set {key} to one of these."
+                )
 
 
 def _find_non_finite(logs: Mapping[str, float], metric: str) -> str | None:

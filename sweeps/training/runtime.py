@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
+
 import tensorflow as tf
+
+_LEAST_FREE_BYTES = 1 << 30
 
 
 def set_threads(threads: int) -> None:
@@ -12,3 +17,22 @@ def set_threads(threads: int) -> None:
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def limit_memory() -> None:
+    """Let this process fail rather than the machine run out of memory.
+
+    For building models that may be larger than any that is trained: a refused allocation costs one
+    build, the kernel's choice of what to kill could cost the sweep.
+    """
+    free = int(0.8 * _read_kilobytes(Path("/proc/meminfo"), "MemAvailable:") * 1024)
+    used = _read_kilobytes(Path("/proc/self/status"), "VmSize:") * 1024
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = used + max(free, _LEAST_FREE_BYTES)
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def _read_kilobytes(path: Path, name: str) -> int:
+    lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,10 +12,10 @@ import keras
 
 from sweeps.checkpoints.store import BestStore, LatestState, LatestStore
 from sweeps.durable import write_json
-from sweeps.errors import OptionError
+from sweeps.errors import CheckpointError, OptionError
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import SweepSpec
-from sweeps.training.best_checkpoint import BestCheckpointing
+from sweeps.training.best_checkpoint import BestCheckpointing, make_best_checkpointing
 from sweeps.training.channel import Channel, TrialEnd
 from sweeps.training.data import Data, load_data
 from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
@@ -21,10 +24,12 @@ from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
 from sweeps.training.model_size import check_size
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_fit
+from sweeps.training.profile import describe_profile, explain_approximate
 from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everything
 from sweeps.training.repetitions import (
     Repetition,
     average_each,
+    choose_monitor,
     find_best_values,
     find_model_facts,
     make_repetition,
@@ -90,8 +95,12 @@ def train_trial(spec: SweepSpec, paths: TrialPaths, attempt: Attempt, channel: C
     latest = LatestStore(paths).find()
     values: list[float] = list(latest.state["earlier"]) if latest else []
     others: list[dict[str, float]] = list(latest.state["earlier_others"]) if latest else []
+    resume: tuple[str, str] | None = None
     while True:
         end = _train_repetition(trial, seed, values, others, latest)
+        # Of several repetitions the first one of an attempt is the one that continued.
+        resume = resume or (end.resume, end.resume_reason)
+        end = replace(end, resume=resume[0], resume_reason=resume[1])
         if end.state != "complete" or end.value is None:
             return end
         values.append(end.value)
@@ -126,6 +135,7 @@ def _train_repetition(
         latest.epoch - repetition.first_epoch if latest else 0,
         trial.spec.training.validation_freq,
         repetition.seed,
+        latest.batch if latest else 0,
     )
     build_state(model, plan.data.train, batch_size)
     check_size(trial.spec, model)
@@ -141,16 +151,23 @@ def _fit(
     callbacks = make_callbacks(spec)
     facts = find_model_facts(model, spec.objectives)
     best = _make_best_checkpointing(trial, repetition, facts)
-    saving = LatestCheckpointing(
-        LatestStore(trial.paths), trial.paths.history, callbacks, latest, repetition
-    )
     own_fit = has_own_fit(trial.hypermodel)
+    profile = describe_profile(plan.data, own_fit=own_fit)
+    saving = LatestCheckpointing(
+        LatestStore(trial.paths),
+        trial.paths.history,
+        [*callbacks, best],
+        latest,
+        repetition,
+        profile=profile,
+    )
     reporting = Reporting(
         trial.channel,
         spec.objective.metric,
         repetition,
         lambda: best.best.value if best.best else None,
         validation_freq=0 if own_fit else spec.training.validation_freq,
+        monitor=spec.checkpoint.monitor,
     )
     reporting.catch_up(saving.history)
     returned: float | None = None
@@ -159,11 +176,46 @@ def _fit(
         if own_fit:
             returned = _fit_with_own(trial, model, plan, every)
         else:
-            compiled = spec.training.loop == "auto" and not find_fit_reason(model, plan.data, every)
-            fit(model, plan, every, compiled=compiled)
-    others = find_best_values(saving.history, spec.objectives, facts)
+            loop_reason = find_loop_reason(spec, model, plan.data, every)
+            _check_position(latest, loop_reason)
+            plan = replace(plan, pause=_make_pause(trial, saving, reporting))
+            fit(model, plan, every, compiled=not loop_reason)
+    others = _find_values(spec, best, saving.history, facts)
     value = others.pop(spec.objective.metric, None)
-    return _conclude(reporting, best, value if returned is None else returned, others)
+    end = _conclude(reporting, best, value if returned is None else returned, others)
+    if end.cause == "no finite value":
+        end = _explain_threshold(spec, end)
+    return _describe_resume(end, latest, profile) if latest else end
+
+
+def _describe_resume(end: TrialEnd, latest: LatestState, profile: Mapping[str, Any]) -> TrialEnd:
+    reason = explain_approximate(latest.state.get("profile"), profile)
+    return replace(end, resume="approximate" if reason else "exact", resume_reason=reason)
+
+
+def _check_position(latest: LatestState | None, loop_reason: str) -> None:
+    if latest and latest.batch and loop_reason:
+        raise CheckpointError(
+            f"{latest.arrays.parent}: it was saved in the middle of an epoch, where only the "
+            f"compiled loop can go on, but now {loop_reason}. Undo that change."
+        )
+
+
+def _make_pause(
+    trial: _Trial, saving: LatestCheckpointing, reporting: Reporting
+) -> Callable[[int, int], bool]:
+    """Make what the compiled loop does in the middle of an epoch: save, and stop where asked."""
+    save_every = trial.spec.training.save_every or math.inf
+
+    def pause(epoch: int, batch: int) -> bool:
+        is_stopped = trial.channel.progress() == "stop"
+        if is_stopped or time.monotonic() - saving.saved_at >= save_every:
+            saving.save_batch(epoch, batch)
+        if is_stopped:
+            reporting.state = "interrupted"
+        return is_stopped
+
+    return pause
 
 
 def _fit_with_own(trial: _Trial, model: Any, plan: FitPlan, callbacks: list[Any]) -> float | None:
@@ -197,17 +249,46 @@ def resolve_training(spec: SweepSpec, values: dict[str, Any]) -> tuple[int, int]
     return epochs, batch_size
 
 
+def find_loop_reason(spec: SweepSpec, model: Any, data: Data, callbacks: Sequence[Any] = ()) -> str:
+    """Say why trials train by `model.fit`; empty where they use the compiled loop."""
+    if spec.training.loop == "fit":
+        return "training.loop is fit"
+    if spec.checkpoint.save_freq != "epoch":
+        return "checkpoint.save_freq is a number of batches"
+    return find_fit_reason(model, data, callbacks)
+
+
 def make_callbacks(spec: SweepSpec) -> list[Any]:
-    """Make the callbacks that the space file asks for."""
+    """Make the callbacks that the space file asks for: the user's own, then early stopping.
+
+    Raises:
+        OptionError: ``training.callbacks`` gives something else.
+        Exception: Whatever the user's code raises.
+    """
+    callbacks = _make_own_callbacks(spec.training.callbacks) if spec.training.callbacks else []
     if spec.training.early_stopping is None:
-        return []
+        return callbacks
     return [
+        *callbacks,
         keras.callbacks.EarlyStopping(
             monitor=spec.objective.metric,
             patience=spec.training.early_stopping,
             mode=spec.objective.direction[:3],
-        )
+        ),
     ]
+
+
+def _make_own_callbacks(target: str) -> list[Any]:
+    callbacks = load_target(target)()
+    if not isinstance(callbacks, list | tuple):
+        raise OptionError(
+            f"{target} returned {type(callbacks).__name__}; expected a list of Keras callbacks. "
+            "Is a 'return' missing?"
+        )
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise OptionError(f"{target} returned {callback!r} in its list; expected callbacks.")
+    return list(callbacks)
 
 
 def _make_best_checkpointing(
@@ -215,9 +296,9 @@ def _make_best_checkpointing(
 ) -> BestCheckpointing:
     """Make the callback that keeps the best model, as the space file's ``checkpoint`` says."""
     spec = trial.spec
-    return BestCheckpointing(
+    return make_best_checkpointing(
         BestStore(trial.paths, keep_older=not spec.checkpoint.save_best_only),
-        spec.checkpoint.path,
+        spec.checkpoint,
         spec.objectives,
         facts=facts,
         counters={
@@ -225,8 +306,34 @@ def _make_best_checkpointing(
             "attempt": trial.attempt.attempt,
             "repeat": repetition.index + 1,
         },
-        save_best_only=spec.checkpoint.save_best_only,
     )
+
+
+def _find_values(
+    spec: SweepSpec,
+    best: BestCheckpointing,
+    history: Sequence[Mapping[str, Any]],
+    facts: dict[str, float],
+) -> dict[str, float]:
+    """Find the values of all objectives at the kept checkpoint of this repetition, by metric."""
+    if spec.checkpoint.save_freq == "epoch" or not spec.checkpoint.save_best_only:
+        return find_best_values(history, spec.objectives, facts, spec.checkpoint)
+    # It was kept in the middle of an epoch, of which the history knows the end only.
+    kept = best.best
+    return {spec.objective.metric: kept.value, **kept.others} if kept else {}
+
+
+def _explain_threshold(spec: SweepSpec, end: TrialEnd) -> TrialEnd:
+    """Let a trial end as pruned that was never good enough for a checkpoint."""
+    threshold = spec.checkpoint.initial_value_threshold
+    if threshold is None:
+        return end
+    metric = choose_monitor(spec.objective, spec.checkpoint).metric
+    reason = (
+        f"no epoch's {metric} was better than checkpoint.initial_value_threshold ({threshold:g}), "
+        "so no checkpoint was kept."
+    )
+    return replace(end, state="pruned", cause="threshold", reason=reason)
 
 
 def _conclude(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
-from sweeps.reading import read, read_sweep_record
+from sweeps.reading import know_space, read, read_sweep_record
 from sweeps.search.study import open_study
 from sweeps.spec.conditions import Scalar
 from sweeps.spec.model import SweepSpec, spec_from_json
@@ -107,7 +107,7 @@ def queue_trials(
         SpecError: A candidate is impossible.
     """
     record = read_sweep_record(paths)
-    spec = spec_from_json(record["spec"])
+    spec = know_space(spec_from_json(record["spec"]), record)
     with hold_sweep(paths.lock):
         tried = [trial.params for trial in read(paths.root).trials if trial.state != "failed"]
         selection = gather(spec, given, ranks, top=top, tried=tried)

@@ -124,7 +124,7 @@ class _Exploring:
         if not isinstance(result, Death) or result.status is None or self._current is None:
             self.is_done = True
             return
-        reason = "not built in time" if result.timed_out else explain_death(result).reason
+        reason = "it takes too long to build" if result.timed_out else explain_death(result).reason
         self._note(Build(reason=reason))
 
     def conclude(self) -> Discovery:

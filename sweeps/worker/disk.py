@@ -13,7 +13,7 @@ from sweeps.paths import SweepPaths
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import SweepSpec
 
-_ENDED = ("complete", "pruned", "failed")
+ENDED = ("complete", "pruned", "failed")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def collect_checkpoints(
 def clear_finished(paths: SweepPaths, trials: Iterable[TrialRecord]) -> None:
     """Delete what a killed driver left with finished trials: latest states and temporary files."""
     for trial in trials:
-        if trial.state in _ENDED:
+        if trial.state in ENDED:
             folder = paths.trial(trial.number)
             LatestStore(folder).clear()
             remove_leftovers(folder.checkpoints)
@@ -75,7 +75,9 @@ def clear_finished(paths: SweepPaths, trials: Iterable[TrialRecord]) -> None:
 
 def _measure(paths: SweepPaths, trial: TrialRecord) -> StoredTrial:
     folder = paths.trial(trial.number)
-    files = [*_list_files(folder.checkpoints), *_list_files(folder.latest)]
+    files = _list_files(folder.checkpoints)
+    if trial.state not in ENDED:  # otherwise `clear_finished` deletes these
+        files += _list_files(folder.latest)
     sizes = (path.stat().st_size for path in files if path != folder.best)
     return StoredTrial(trial.number, trial.state, trial.value, sum(sizes))
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import dataclass
+
+TERMINATED = "terminated"
+"""The reason to stop after SIGTERM: what runs is saved at once, in the middle of its epoch."""
 
 
 class Stop:
@@ -61,6 +65,11 @@ def divide_cores(workers: int | str, trials: int, cores: int | None = None) -> S
     count = cores if workers == "auto" else int(workers)
     count = max(1, min(count, trials))
     return Share(count, max(1, cores // count))
+
+
+def count_workers(workers: int | str) -> int:
+    """Decide how many trials run at a time, where there are trials enough."""
+    return divide_cores(workers, sys.maxsize).workers
 
 
 def _count_cores() -> int:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from sweeps.checkpoints.store import BestStore, LatestStore
-from sweeps.durable import write_json
+from sweeps.durable import DISK_FULL, write_json
 from sweeps.paths import SweepPaths
 from sweeps.search.study import Study
 from sweeps.search.trials import (
@@ -24,11 +24,13 @@ from sweeps.spec.parameters import parameter_from_json
 from sweeps.training.channel import TrialEnd
 from sweeps.worker.disk import collect_checkpoints
 from sweeps.worker.events import EpochReported, Notice, Observer, TrialEnded, TrialStarted
-from sweeps.worker.limits import Stop
+from sweeps.worker.limits import TERMINATED, Stop
 from sweeps.worker.messages import Ask, Message, best_from_json
 from sweeps.worker.outcomes import Death, explain_death
 
 SCHEMA = 1
+STOP_LOOK_SECONDS = 0.2
+"""How often who waits for other trials looks whether the sweep stops."""
 MAX_INFEASIBLE = 100
 """So many infeasible trials in a row end the sweep: the space hardly holds another kind."""
 
@@ -75,6 +77,7 @@ class Supervisor:
     observe: Observer
     interrupted: Iterable[TrialRecord] = ()
     _left: deque[TrialRecord] = field(init=False)
+    _turn: threading.Condition = field(init=False, default_factory=threading.Condition)
     _collecting: threading.Lock = field(init=False, default_factory=threading.Lock)
     _num_infeasible: int = field(init=False, default=0)
 
@@ -86,11 +89,21 @@ class Supervisor:
 
         A trial whose model is larger than allowed counts for nothing: another one takes its place.
         """
+        try:
+            return self._supervise_until_feasible()
+        except BaseException as error:
+            # The trial has not ended: who waits for its result would wait for ever.
+            self.stop.ask(f"{type(error).__name__}: {error}")
+            raise
+
+    def _supervise_until_feasible(self) -> TrialEnded | None:
         while not self.stop.reason:
             assignment = self._take()
             if assignment is None:
                 return None
             ended = self._supervise(assignment)
+            with self._turn:
+                self._turn.notify_all()
             if ended.cause != INFEASIBLE:
                 self._num_infeasible = 0
                 return ended
@@ -124,12 +137,21 @@ class Supervisor:
         return self._conclude(assignment, end)
 
     def _take(self) -> _Assignment | None:
-        try:
+        # One at a time: what an interrupted trial proposes, a new one may have to know.
+        with self._turn:
+            if not self._left:
+                return self._ask() if self._wait_until_ready() else None
             record = self._left.popleft()
-        except IndexError:
-            return self._ask()
-        asked = self.study.resume(record.number)
+            asked = self.study.resume(record.number)
         return _Assignment(record.number, record.attempt + 1, dict(asked.values))
+
+    def _wait_until_ready(self) -> bool:
+        """Wait for the trials that the next one is to know of; False where the sweep stops."""
+        while not self.stop.reason:
+            if self.study.is_ready():
+                return True
+            self._turn.wait(STOP_LOOK_SECONDS)
+        return False
 
     def _ask(self) -> _Assignment | None:
         try:
@@ -145,6 +167,7 @@ class Supervisor:
             "suggest": self._answer_suggest,
             "values": self._answer_values,
             "report": self._answer_report,
+            "progress": self._answer_progress,
         }
         return lambda message: answers[message["kind"]](assignment, message)
 
@@ -165,7 +188,12 @@ class Supervisor:
         has_begun = LatestStore(self.paths.trial(assignment.number)).find() is not None
         if has_begun or self.spec.repeats > 1:
             return None
-        return self.study.find_duplicate(values)
+        return self.study.find_duplicate(assignment.number, values)
+
+    def _answer_progress(self, assignment: _Assignment, message: Message) -> Message:
+        """Stop a trial in mid-epoch only where there is no time to wait for its end."""
+        del assignment, message
+        return {"action": "stop" if self.stop.reason == TERMINATED else "continue"}
 
     def _answer_report(self, assignment: _Assignment, message: Message) -> Message:
         number, epoch, value = assignment.number, message["epoch"], message["value"]
@@ -213,7 +241,7 @@ class Supervisor:
             others,
         )
         if end.state == "interrupted":
-            if end.cause == "lost":
+            if end.cause in ("lost", DISK_FULL):
                 self.stop.ask(end.reason)
             return self._record(assignment, end, outcome, "interrupted")
         return self._tell(assignment, end, outcome)
@@ -247,6 +275,8 @@ class Supervisor:
             "state": state,
             "traceback": end.traceback,
         }
+        if end.resume:
+            record |= {"resume": end.resume, "resume_reason": end.resume_reason or None}
         write_json(trial.outcome, record)
         ended = TrialEnded(
             assignment.number,

@@ -7,6 +7,7 @@ scores the leader's model. A task gets a folder and a number; everything else it
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -18,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sweeps.durable import make_dir, read_json
+from sweeps.durable import DISK_FULL, describe_full_disk, is_disk_full, make_dir, read_json
 from sweeps.errors import describe_error
 from sweeps.paths import SweepPaths
 from sweeps.spec.model import SweepSpec, spec_from_json
@@ -36,7 +37,7 @@ def main(request: Mapping[str, Any], connection: socket.socket) -> int:
         request: What to do, as `perform_task` takes it, with the number of ``threads``.
         connection: The other end is the supervisor's; where it closes, this process ends.
     """
-    from sweeps.training.runtime import set_threads
+    from sweeps.training.runtime import limit_memory, set_threads
 
     _watch_supervisor(connection)
     log = _find_log(request)
@@ -44,10 +45,13 @@ def main(request: Mapping[str, Any], connection: socket.socket) -> int:
         make_dir(log.parent)
     _redirect_output(log or Path(os.devnull))
     set_threads(request["threads"])
+    if request["task"] == "discover":
+        limit_memory()
     line = Line(connection)
     end = perform_task(request, lambda message: _ask(line, message))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # the log's disk may be full
+        sys.stdout.flush()
+        sys.stderr.flush()
     _ask(line, {"kind": "end", **end})
     return 0
 
@@ -81,10 +85,16 @@ def _perform_trial(request: Mapping[str, Any], ask: Ask) -> Message:
         reason = f"the model's code called sys.exit({error.code!r}). Raise an exception instead."
         end = TrialEnd("failed", cause="exit", reason=reason, traceback=traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - a trial's edge: it becomes a recorded failure
-        traceback.print_exc()
-        reason = describe_error(error)
-        end = TrialEnd("failed", cause="error", reason=reason, traceback=traceback.format_exc())
+        end = _explain_error(error, paths)
     return {**asdict(end), "best": best_to_json(end.best)}
+
+
+def _explain_error(error: Exception, paths: SweepPaths) -> TrialEnd:
+    if is_disk_full(error):  # then the log cannot be written either
+        return TrialEnd("interrupted", cause=DISK_FULL, reason=describe_full_disk(paths.root))
+    traceback.print_exc()
+    text = traceback.format_exc()
+    return TrialEnd("failed", cause="error", reason=describe_error(error), traceback=text)
 
 
 def _perform_inspection(request: Mapping[str, Any], ask: Ask) -> Message:
@@ -160,6 +170,10 @@ class _AskingChannel:
         answer = self._ask({"kind": "values", "values": dict(values)})
         same_as: int | None = answer["same_as"]
         return same_as
+
+    def progress(self) -> Action:
+        action: Action = self._ask({"kind": "progress"})["action"]
+        return action
 
     def report(self, epoch: int, value: float | None, best: float | None) -> Action:
         answer = self._ask({"kind": "report", "epoch": epoch, "value": value, "best": best})

@@ -56,6 +56,9 @@ def test_best_store_records_file_value_epoch_and_digest(trial: TrialPaths) -> No
         "sha256": SHA_OF_ONE,
         "repeat": 1,
         "others": {},
+        "monitor": None,
+        "monitored": None,
+        "batch": None,
     }
     assert open_best(trial).read_bytes() == b"one"
 

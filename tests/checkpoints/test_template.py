@@ -76,8 +76,8 @@ def test_format_name_takes_a_metric_that_is_no_identifier() -> None:
         (
             "{batch}.keras",
             (
-                "got the unknown field {batch}; expected one of trial, epoch, attempt, step, "
-                "repeat, loss, accuracy, val_loss, val_accuracy."
+                "got the field {batch}, which files written by epoch do not have; "
+                "leave it out, or set save_freq to a number of batches."
             ),
         ),
         (
@@ -273,3 +273,38 @@ def test_format_name_of_any_text_is_refused_or_safe(text: str, weights: bool) ->
     assert Path(name).name == name
     assert "\0" not in name
     assert len(name.encode()) <= 200
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{epoch}.keras", "gives several files the same name"),
+        ("{batch}.keras", "gives several files the same name"),
+        ("{epoch}-{batch:.2f}.keras", "got the format '.2f' for {batch}"),
+    ],
+)
+def test_find_template_problems_by_batch_needs_names_that_differ(
+    template: str, message: str
+) -> None:
+    """Files written every few batches would overwrite each other."""
+    problems = find_template_problems(
+        template, save_weights_only=False, save_best_only=False, by_batch=True
+    )
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+@pytest.mark.parametrize("template", ["{epoch}-{batch:04d}.keras", "{step:06d}.keras"])
+def test_find_template_problems_by_batch_takes_batch_and_step(template: str) -> None:
+    """Both tell files of one epoch apart."""
+    assert not find_template_problems(
+        template, save_weights_only=False, save_best_only=False, by_batch=True, metrics=["loss"]
+    )
+
+
+def test_find_template_problems_by_epoch_does_not_know_batch() -> None:
+    """As in Keras, there is no batch after a whole epoch."""
+    (problem,) = find_template_problems(
+        "{epoch}-{batch}.keras", save_weights_only=False, save_best_only=True
+    )
+    assert "set save_freq to a number of batches" in problem

@@ -51,8 +51,8 @@ def test_unknown_command_says_what_was_meant(sweeps) -> None:
     assert said.status == 2
     assert said.out == ""
     assert said.err == (
-        "command: got 'statsu'; expected one of run, resume, status, best, show, check, plan, "
-        "init, convert, enqueue, schema. Did you mean 'status'?\n"
+        "command: got 'statsu'; expected one of run, resume, stop, status, best, show, check, "
+        "plan, init, convert, enqueue, gc, schema. Did you mean 'status'?\n"
         "See: python -m sweeps --help\n"
     )
 

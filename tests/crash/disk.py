@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Operation:
         node: The folder or file it was done to.
         name: The name it was done to, in that folder.
         target: The node that got the name, or the new name.
-        content: What the file holds afterwards, or what was confirmed.
+        content: What the file holds afterwards, None for a new folder, or what was confirmed.
     """
 
     kind: str
@@ -79,7 +80,10 @@ class Recorder:
             self._nodes[inode] = self._num_nodes
             self._num_nodes += 1
             parent = self._nodes[path.parent.stat().st_ino]
-            self.operations.append(Operation("link", parent, path.name, self._nodes[inode]))
+            empty = None if path.is_dir() else b""
+            self.operations.append(
+                Operation("link", parent, path.name, self._nodes[inode], content=empty)
+            )
         node = self._nodes[inode]
         content = path.read_bytes() if path.is_file() else b""
         if content != self._contents.get(node, b""):
@@ -195,12 +199,9 @@ def _list_trees(state: _State) -> Iterator[Tree]:
     for counts in _list_name_counts(state):
         entries = {node: _apply_names(ops[: counts[node]]) for node, ops in state.names.items()}
         nodes = dict(_walk(entries, ROOT, ""))
-        folders = {op.node for ops in state.names.values() for op in ops}
+        empty = {op.target: op.content for ops in state.names.values() for op in ops}
         for contents in _list_contents(state, set(nodes.values())):
-            yield {
-                path: contents[node] if node in contents else None if node in folders else b""
-                for path, node in nodes.items()
-            }
+            yield {path: contents.get(node, empty[node]) for path, node in nodes.items()}
 
 
 def _list_name_counts(state: _State) -> Iterator[dict[int, int]]:
@@ -245,7 +246,7 @@ def _list_contents(state: _State, nodes: set[int]) -> Iterator[dict[int, bytes]]
 
 
 def _tear(versions: list[bytes]) -> Iterator[bytes]:
-    for old, new in zip(versions, versions[1:], strict=False):
+    for old, new in pairwise(versions):
         start = len(old) if new.startswith(old) else 0
         yield from (new[:length] for length in range(start, len(new)))
         yield new

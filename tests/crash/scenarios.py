@@ -79,20 +79,23 @@ def run_latest(root: Path, confirm: Confirm) -> None:
     """Commit three states, the second one twice, as after falling back to the first."""
     store = LatestStore(SweepPaths(root).trial(7))
     for epoch in (1, 2, 2, 3):
-        store.commit(epoch, lambda path, epoch=epoch: _write(path, model_bytes(epoch)), {"e": epoch})
+        store.commit(
+            epoch, lambda path, epoch=epoch: _write(path, model_bytes(epoch)), {"e": epoch}
+        )
         confirm(epoch)
 
 
 def recover_latest(root: Path, confirmed: Sequence[Any]) -> None:
     """Continue the trial from its newest whole state."""
-    store = LatestStore(SweepPaths(root).trial(7))
-    store.remove_leftovers()
+    trial = SweepPaths(root).trial(7)
+    store = LatestStore(trial)
     latest = store.find()
+    store.remove_leftovers()
     assert (latest.epoch if latest else 0) >= max(confirmed, default=0)
     if latest is not None:
         assert latest.arrays.read_bytes() == model_bytes(latest.epoch)
         assert latest.state["e"] == latest.epoch
-    assert_no_leftovers(root)
+    assert_no_leftovers(trial.latest)
 
 
 def run_journal(root: Path, confirm: Confirm) -> None:

@@ -79,6 +79,11 @@ def lazy(hp):
     return model
 
 
+def huge(hp):
+    """Build a model whose largest version fits no machine: 4 TB."""
+    return make(hp.Int("units", 4, 250_000_000_000))
+
+
 class OwnFit(keras_tuner.HyperModel):
     """Reads a parameter where nobody can see it before training."""
 

@@ -13,6 +13,7 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 
 from sweeps.errors import JournalError
+from sweeps.search import journal as journal_module
 from sweeps.search.journal import JournalBackend, decode_record, encode_record, read_records
 
 RECORDS = [
@@ -226,10 +227,24 @@ def test_journal_sync_without_new_records_does_nothing(
     backend.read_logs(0)
     backend.sync()
     backend.append_logs([RECORDS[2]])
+    calls.clear()  # of the folder, when the file was opened
     backend.append_logs([RECORDS[2]])
     backend.sync()
     backend.sync()
     assert len(calls) == 1
+
+
+def test_journal_opening_syncs_the_folder_of_a_file_that_is_there(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Who created the file may have been killed before its name was on disk."""
+    synced = []
+    monkeypatch.setattr(journal_module, "sync_dir", synced.append)
+    backend = JournalBackend(journal)
+    backend.read_logs(0)
+    backend.append_logs([RECORDS[2]])
+    assert synced == [journal.parent]
+    backend.close()
 
 
 def test_read_records_unknown_key_without_checksum_is_damage(tmp_path: Path):

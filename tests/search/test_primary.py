@@ -151,7 +151,7 @@ def test_tell_infeasible_ends_the_trial_without_counting_it(tmp_path: Path) -> N
         study.tell_infeasible(asked.number, 0.25, "1,250 weights, but at most 1,000 are allowed.")
         [record] = study.trials()
         assert (study.num_trials, study.num_counted) == (1, 0)
-        assert study.find_duplicate(asked.values) is None
+        assert study.find_duplicate(asked.number + 1, asked.values) is None
         assert study.leader() is None
         with pytest.raises(TrialFinishedError):
             study.tell_infeasible(asked.number, 0.25, "again")

@@ -343,7 +343,9 @@ def test_find_duplicate_finds_the_first_finished_configuration(tmp_path: Path):
     seen = {}
     for _ in range(12):
         asked = study.ask()
-        assert study.find_duplicate(asked.values) == seen.get(asked.values["optimizer"])
+        assert study.find_duplicate(asked.number, asked.values) == seen.get(
+            asked.values["optimizer"]
+        )
         state = "failed" if asked.number == 0 else "complete"
         study.tell(asked.number, TrialOutcome(state, 0.5))
         if asked.number > 0:

@@ -113,6 +113,13 @@ def test_explore_keeps_to_the_file() -> None:
 
     fixed = explore(program, parameters=(Parameter("kind", "fixed", value="wide"),))
     assert {one.values["kind"] for one in fixed.builds} == {"wide"}
+    assert len(fixed.builds) == 4
+    scope = (Condition("kind", "in", ("deep",)),)
+    closed = Parameter("inner", "bool", when=scope)
+    explorer = explore(
+        lambda ask: ask(closed), parameters=(Parameter("kind", "fixed", value="wide"),)
+    )
+    assert len(explorer.builds) == 4
     narrowed = Parameter("kind", "categorical", choices=("wide", "square"))
     tried = [one.values["kind"] for one in explore(program, parameters=(narrowed,)).builds]
     assert sorted(set(tried)) == ["square", "wide"]

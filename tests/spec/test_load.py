@@ -173,7 +173,7 @@ def test_load_spec_both_spellings_at_once_is_an_error(
                 "space.yaml:4: limit: unknown key 'limit'; expected one of name, model, data, "
                 "objective, objectives, parameters, constraints, max_params, max_model_bytes, "
                 "sampler, pruner, limits, training, checkpoint, keep, repeats, folds, seed, "
-                "export. Did you mean 'limits'?"
+                "deterministic, export. Did you mean 'limits'?"
             ),
         ),
         (

@@ -119,6 +119,8 @@ class FakeChannel:
     asked: list[str] = field(default_factory=list)
     values: Mapping[str, Any] = field(default_factory=dict)
     reports: list[tuple[int, float | None, float | None]] = field(default_factory=list)
+    stop_at: int = 0
+    num_progress: int = 0
 
     def suggest(self, parameter: Parameter) -> Any:
         self.asked.append(parameter.name)
@@ -126,6 +128,10 @@ class FakeChannel:
 
     def record_values(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
+
+    def progress(self) -> Action:
+        self.num_progress += 1
+        return "stop" if self.num_progress == self.stop_at else "continue"
 
     def report(self, epoch: int, value: float | None, best: float | None) -> Action:
         self.reports.append((epoch, value, best))

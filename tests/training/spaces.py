@@ -134,3 +134,81 @@ def build_nan(hp: Any) -> Any:
 
 
 load_nan = load_mlp
+
+
+def make_schedule() -> list[Any]:
+    def halve(epoch: int, rate: float) -> float:
+        return rate if epoch == 0 else rate * 0.5
+
+    return [keras.callbacks.LearningRateScheduler(halve)]
+
+
+def make_plateau() -> list[Any]:
+    return [
+        keras.callbacks.ReduceLROnPlateau(monitor="val_loss", patience=2, factor=0.1, min_delta=9.0)
+    ]
+
+
+class Warming(keras.callbacks.Callback):
+    """Raises the learning rate with every epoch that it has seen, which it has to remember."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates: list[float] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.rates = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.rates.append(0.001 * 2 ** len(self.rates))
+        self.model.optimizer.learning_rate = self.rates[-1]
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rates": self.rates}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.rates = list(state["rates"])
+
+
+class Forgetting(Warming):
+    """The same without taking part."""
+
+    get_state = None  # type: ignore[assignment]
+
+
+class Counting(Warming):
+    """The same with a hook per batch."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.rates[-1:] = [rate * 1.01 for rate in self.rates[-1:]]
+
+
+class Broken(Warming):
+    """Has a state that JSON cannot hold."""
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rates": {1, 2}}
+
+
+def make_warming() -> list[Any]:
+    return [Warming()]
+
+
+def make_forgetting() -> list[Any]:
+    return [Forgetting()]
+
+
+def make_counting() -> list[Any]:
+    return [Counting()]
+
+
+def make_broken() -> list[Any]:
+    return [Broken()]
+
+
+def make_nothing() -> None:
+    return None
+
+
+def make_words() -> list[str]:
+    return ["early"]

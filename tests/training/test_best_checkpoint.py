@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from sweeps.checkpoints.better import Direction
 from sweeps.checkpoints.store import BestStore, open_best
 from sweeps.paths import TrialPaths
-from sweeps.spec.model import Objective
-from sweeps.training.best_checkpoint import BestCheckpointing
-from tests.training.samples import make_mlp
+from sweeps.spec.model import Checkpoint, Objective
+from sweeps.training.best_checkpoint import BestCheckpointing, make_best_checkpointing
+from tests.training.samples import make_data, make_mlp
 
 NAN, INF = float("nan"), float("inf")
 Values = list[float | None]
@@ -67,13 +69,13 @@ def make_callback(
     keep_older: bool = True,
     save_best_only: bool = True,
     attempt: int = 1,
+    **options: Any,
 ) -> BestCheckpointing:
-    return BestCheckpointing(
+    return make_best_checkpointing(
         BestStore(TrialPaths(folder), keep_older=keep_older),
-        template,
+        Checkpoint(path=template, save_best_only=save_best_only, **options),
         [Objective(metric="val_loss", direction=direction)],
         counters={"trial": 7, "attempt": attempt},
-        save_best_only=save_best_only,
     )
 
 
@@ -251,3 +253,194 @@ def test_keras_save_that_fails_half_way_destroys_the_old_file(
     with pytest.raises(OSError, match="no space left"):
         model.save(path)
     assert not path.exists() or path.read_bytes() != original
+
+
+class Marking(keras.callbacks.Callback):
+    """Writes the number of batches since training began into the weight, so that files tell it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.seen += 1
+        self.model.layers[0].kernel.assign([[float(self.seen)]])
+
+
+def fit_batches(callback: Any) -> None:
+    """Fit three epochs of four batches."""
+    x = np.linspace(-1, 1, 16, dtype="float32")[:, None]
+    make_model().fit(
+        x, x, batch_size=4, epochs=3, callbacks=[Marking(), callback], shuffle=False, verbose=0
+    )
+
+
+@pytest.mark.parametrize("save_freq", [1, 3, 4, 5, 100])
+def test_batch_checkpointing_writes_what_keras_writes(tmp_path: Path, save_freq: int) -> None:
+    """With save_freq in batches, the same files hold the same weights, across ends of epochs."""
+    template = "{epoch}-{batch}.keras"
+    fit_batches(keras.callbacks.ModelCheckpoint(tmp_path / template, save_freq=save_freq))
+    fit_batches(
+        make_callback(
+            tmp_path / "ours",
+            template=template,
+            save_best_only=False,
+            save_freq=save_freq,
+            monitor="loss",
+            mode="min",
+        )
+    )
+    ours = TrialPaths(tmp_path / "ours").checkpoints
+    expected = sorted(path.name for path in tmp_path.glob("*.keras"))
+    assert len(expected) == 12 // save_freq
+    assert sorted(path.name for path in ours.glob("*.keras")) == expected
+    for name in expected:
+        theirs, own = (
+            keras.models.load_model(folder / name).layers[0].kernel.numpy()
+            for folder in (tmp_path, ours)
+        )
+        assert (theirs == own).all()
+
+
+def test_batch_checkpointing_best_only_keeps_the_best_batch(tmp_path: Path) -> None:
+    """With best-only, the running mean of a training metric is compared every n batches."""
+    callback = make_batch_callback(tmp_path)
+    play_batches(callback, [[5.0, 4.0, 6.0, 3.0], [9.0, 2.0, 1.0, 2.5]])
+    best = BestStore(TrialPaths(tmp_path)).find_best()
+    assert best is not None
+    assert (best.file, best.value, best.epoch, best.batch) == ("2-2.keras", 2.0, 2, 2)
+
+
+def test_keras_best_only_every_few_batches_raises(tmp_path: Path) -> None:
+    """Red control: ModelCheckpoint never settles its comparison before the first epoch's end."""
+    callback = keras.callbacks.ModelCheckpoint(
+        tmp_path / "a.keras", monitor="loss", save_best_only=True, save_freq=2
+    )
+    with pytest.raises(TypeError):
+        play_batches(callback, [[5.0, 4.0, 6.0, 3.0]])
+
+
+def test_batch_checkpointing_resumed_counts_on(tmp_path: Path) -> None:
+    """The count of batches goes on in the next attempt, and so does the best value."""
+    first = make_batch_callback(tmp_path, save_freq=3)
+    play_batches(first, [[5.0, 4.0, 3.0, 1.0]])
+    second = make_batch_callback(tmp_path, save_freq=3)
+    second.set_state(json.loads(json.dumps(first.get_state())))
+    play_batches(second, [[2.5, 2.0, 1.0, 1.0]], first=1)
+    best = second.best
+    assert best is not None
+    assert (best.value, best.epoch, best.batch) == (2.0, 2, 2)
+
+
+def make_batch_callback(folder: Path, save_freq: int = 2) -> Any:
+    return make_best_checkpointing(
+        BestStore(TrialPaths(folder)),
+        Checkpoint(path="{epoch}-{batch}.keras", save_freq=save_freq),
+        [Objective(metric="loss", direction="minimize")],
+        counters={"trial": 0},
+    )
+
+
+def play_batches(callback: Any, epochs: list[list[float]], first: int = 0) -> None:
+    """Let a callback see batches with these values of loss."""
+    callback.set_model(make_model())
+    callback.on_train_begin()
+    for epoch, values in enumerate(epochs, first):
+        callback.on_epoch_begin(epoch)
+        for batch, value in enumerate(values):
+            callback.on_train_batch_end(batch, {"loss": value})
+        callback.on_epoch_end(epoch, {"loss": values[-1]})
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold", "direction", "epochs"),
+    [
+        ([3.0, 2.0, 1.0], 2.0, "minimize", [3]),
+        ([3.0, 2.0, 1.0], 0.5, "minimize", []),
+        ([0.1, 0.7, 0.6, 0.8], 0.65, "maximize", [2, 4]),
+    ],
+)
+def test_best_checkpointing_threshold_saves_what_keras_saves(
+    tmp_path: Path, values: Values, threshold: float, direction: Direction, epochs: list[int]
+) -> None:
+    """The first best has to beat initial_value_threshold."""
+    theirs = keras.callbacks.ModelCheckpoint(
+        tmp_path / "{epoch}.keras",
+        monitor="val_loss",
+        mode=direction[:3],
+        save_best_only=True,
+        initial_value_threshold=threshold,
+    )
+    play(theirs, make_model(), values)
+    ours = make_callback(tmp_path / "ours", direction=direction, initial_value_threshold=threshold)
+    play(ours, make_model(), values)
+    expected = {epoch: float(epoch) for epoch in epochs}
+    assert read_saved(tmp_path) == expected
+    assert read_saved(TrialPaths(tmp_path / "ours").checkpoints) == expected
+
+
+def test_best_checkpointing_monitor_chooses_and_the_objective_is_recorded(tmp_path: Path) -> None:
+    """The value is the objective's at the kept checkpoint, though another epoch had a better."""
+    callback = make_callback(tmp_path, monitor="gain", mode="max")
+    callback.set_model(make_model())
+    for epoch, (loss, gain) in enumerate([(1.0, 0.1), (2.0, 0.9), (0.5, 0.8), (0.4, NAN)]):
+        callback.on_epoch_end(epoch, {"val_loss": loss, "gain": gain})
+    best = BestStore(TrialPaths(tmp_path)).find_best()
+    assert best is not None
+    assert (best.epoch, best.value, best.monitor, best.monitored) == (2, 2.0, "gain", 0.9)
+
+
+def test_best_checkpointing_verbose_writes_a_line_an_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each line says the value, the best one so far, and what was done."""
+    play(make_callback(tmp_path, verbose=1), make_model(), [2.0, 3.0, None])
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch 1: val_loss is 2 (best so far: none), saved 1.keras",
+        "epoch 2: val_loss is 3 (best so far: 2), not saved",
+        "epoch 3: val_loss is missing or not finite (best so far: 2), not saved",
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
+def test_best_checkpointing_runs_the_documented_example_of_keras(
+    tmp_path: Path, suffix: str
+) -> None:
+    """The arguments of ModelCheckpoint's own examples keep the same weights when given to ours."""
+    weights = {}
+    for name in ("keras", "ours"):
+        file = f"checkpoint{suffix}" if suffix != ".keras" else "checkpoint.model.keras"
+        options: dict[str, Any] = {
+            "monitor": "val_accuracy",
+            "mode": "max",
+            "save_best_only": True,
+            "save_weights_only": suffix != ".keras",
+        }
+        callback: Any
+        if name == "keras":
+            callback = keras.callbacks.ModelCheckpoint(filepath=tmp_path / file, **options)
+        else:
+            callback = make_best_checkpointing(
+                BestStore(TrialPaths(tmp_path)),
+                Checkpoint(path=file, **options),
+                [Objective(metric="val_accuracy", direction="maximize")],
+                counters={"trial": 0},
+            )
+        keras.utils.set_random_seed(3)
+        model = make_mlp(keras.optimizers.RMSprop(0.05))
+        data = make_data()
+        assert data.validation is not None
+        model.fit(
+            *data.train.arrays,
+            epochs=10,
+            validation_data=data.validation.arrays,
+            callbacks=[callback],
+            verbose=0,
+        )
+        path = tmp_path / file if name == "keras" else open_best(TrialPaths(tmp_path))
+        if suffix == ".keras":
+            model = keras.models.load_model(path)
+        else:
+            model.load_weights(path)
+        weights[name] = [array.tobytes() for array in model.get_weights()]
+    assert weights["keras"] == weights["ours"]

@@ -389,3 +389,39 @@ def test_fit_takes_a_validation_dataset_whatever_its_truth_value() -> None:
     plan = FitPlan(Data(data.train, Split(dataset=Falsy(data.train.arrays))), 8, epochs=1)
     fit(make_mlp(), plan, [history], compiled=False)
     assert "val_loss" in history.history
+
+
+class OneBatch:
+    """A pace that never changes: every batch is a segment."""
+
+    num_batches = 1
+
+    def learn(self, seconds: float) -> None:
+        pass
+
+
+@pytest.mark.parametrize("name", ["accumulation", "ema overwriting", "schedule", "loss scale"])
+def test_fit_in_segments_is_bit_identical_to_keras(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Pausing after every batch changes no bit of weights, optimizer or metrics."""
+    monkeypatch.setattr("sweeps.training.epoch_loop._Pace", OneBatch)
+    pauses: list[tuple[int, int]] = []
+
+    def pause(epoch: int, batch: int) -> bool:
+        pauses.append((epoch, batch))
+        return False
+
+    expected = train_with_keras(make_seeded(lambda: make_mlp(OPTIMIZERS[name]())), make_data())
+    model = make_seeded(lambda: make_mlp(OPTIMIZERS[name]()))
+    assert train_with_fit(model, make_data(), pause=pause) == expected
+    assert pauses == [(epoch, batch) for epoch in range(3) for batch in (1, 2)]
+
+
+def test_fit_short_epochs_are_one_segment() -> None:
+    """Where an epoch has few batches nothing pauses, so that nothing gets slower."""
+
+    def pause(epoch: int, batch: int) -> bool:
+        raise AssertionError
+
+    train_with_fit(make_seeded(make_mlp), make_data(), pause=pause)

@@ -123,19 +123,19 @@ def test_inspect_sweep_tells_what_there_is() -> None:
         ("build_raising_nothing", "load_good", "model", "ValueError"),
         (
             "build_none", "load_good", "model",
-            f"OptionError: {HERE}:build_none returned NoneType; expected a compiled keras.Model.",
+            f"{HERE}:build_none returned NoneType; expected a compiled keras.Model.",
         ),
         (
             "build_uncompiled", "load_good", "model",
-            f"OptionError: {HERE}:build_uncompiled returned a model that is not compiled.",
+            f"{HERE}:build_uncompiled returned a model that is not compiled.",
         ),
-        ("biuld_good", "load_good", "model", f"OptionError: {HERE} has no 'biuld_good'; it has "),
-        ("not_callable", "load_good", "model", f"OptionError: {HERE}:not_callable is a int;"),
+        ("biuld_good", "load_good", "model", f"{HERE} has no 'biuld_good'; it has "),
+        ("not_callable", "load_good", "model", f"{HERE}:not_callable is a int;"),
         ("build_good", "load_raising", "data", "FileNotFoundError: digits.npz"),
         ("build_good", "load_wide", "data (train)", "ValueError: "),
         ("build_good", "load_bad_validation", "data (validation)", ""),
         ("build_good", "load_out_of_range", "data (train)", "InvalidArgumentError: "),
-        ("build_zero_batch", "load_good", "training", "OptionError: batch_size is 0; expected"),
+        ("build_zero_batch", "load_good", "training", "batch_size is 0; expected"),
     ],
 )  # fmt: skip
 def test_inspect_sweep_finds_one_mistake(model: str, data: str, key: str, message: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from sweeps.checkpoints.store import BestCheckpoint, BestStore
 from sweeps.paths import TrialPaths
-from sweeps.spec.model import Objective
+from sweeps.spec.model import Checkpoint, Objective
 from sweeps.training.best_checkpoint import BestCheckpointing
 from sweeps.training.repetitions import (
     Repetition,
@@ -52,7 +52,9 @@ def test_best_epoch_has_a_finite_value_of_every_objective(
 ) -> None:
     """An epoch without one is passed over; kept file and told values are of the same epoch."""
     store = BestStore(TrialPaths(tmp_path))
-    callback = BestCheckpointing(store, "{epoch}.keras", THREE, counters={"trial": 0}, facts=FACTS)
+    callback = BestCheckpointing(
+        store, Checkpoint(path="{epoch}.keras"), THREE, counters={"trial": 0}, facts=FACTS
+    )
     callback.set_model(make_mlp())
     for epoch, pair in enumerate(curve):
         callback.on_epoch_end(epoch, make_logs(*pair))

@@ -325,3 +325,109 @@ def test_restore_model_refuses_other_variables(
         restore_model(other, latest)
     assert hash_variables(other) == before
     assert len(list_variables(model)) == 15
+
+
+def with_checkpoint(spec: SweepSpec, metric: str = "val_loss", **options: Any) -> SweepSpec:
+    objective = Objective(metric=metric, direction="minimize")
+    checkpoint = Checkpoint(**{"path": "{epoch}.keras", **options})
+    return spec.model_copy(update={"checkpoint": checkpoint, "objective": objective})
+
+
+def test_train_trial_monitor_decides_and_the_value_is_the_objectives_there(tmp_path: Path) -> None:
+    """Promise 7: the value is that of the kept checkpoint, whatever has chosen it."""
+    spec = with_checkpoint(make_spec("build_improving"), monitor="loss", mode="max")
+    end = train(tmp_path, spec)
+    assert end.best is not None
+    assert (end.state, end.best.epoch, end.best.monitor) == ("complete", 1, "loss")
+    first = LatestStore(TrialPaths(tmp_path)).find().state["history"][0]  # type: ignore[union-attr]
+    assert (end.value, end.best.monitored) == (first["val_loss"], first["loss"])
+
+
+def test_train_trial_that_never_beats_the_threshold_is_pruned(tmp_path: Path) -> None:
+    """Without a checkpoint there is no value; that is no failure either."""
+    end = train(tmp_path, with_checkpoint(make_spec(), initial_value_threshold=0.0))
+    assert (end.state, end.cause, end.best, end.value) == ("pruned", "threshold", None, None)
+    assert "no epoch's val_loss was better than" in end.reason
+
+
+def test_train_trial_save_freq_in_batches_resumes_as_if_uninterrupted(tmp_path: Path) -> None:
+    """The best batch and its value are the same whether or not the trial was stopped."""
+    spec = with_checkpoint(
+        make_spec("build_improving"), "loss", path="{epoch}-{batch}.keras", save_freq=2
+    )
+    whole = train(tmp_path / "whole", spec)
+    train(tmp_path / "parts", spec, FakeChannel({1: "stop"}))
+    parts = train(tmp_path / "parts", spec, attempt=2)
+    assert whole.best is not None
+    assert parts.best is not None
+    assert (whole.best.file, whole.best.value) == (parts.best.file, parts.best.value)
+    assert (whole.value, whole.value) == (whole.best.value, parts.value)
+    assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
+
+
+class OneBatch:
+    """A pace that never changes."""
+
+    num_batches = 1
+
+    def learn(self, seconds: float) -> None:
+        pass
+
+
+@pytest.fixture
+def by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every batch be a segment, so that a trial can be stopped after each."""
+    monkeypatch.setattr("sweeps.training.epoch_loop._Pace", OneBatch)
+
+
+@pytest.mark.usefixtures("by_batch")
+@pytest.mark.parametrize("stop_at", [1, 2, 3, 6])
+@pytest.mark.parametrize("model", ["build_cnn", "build_accumulating"])
+def test_train_trial_stopped_in_mid_epoch_resumes_bit_identical(
+    tmp_path: Path, model: str, stop_at: int
+) -> None:
+    """Promise 2 in the middle of an epoch, with dropout, running statistics and metrics."""
+    spec = make_spec(model)
+    assert train(tmp_path / "whole", spec).state == "complete"
+    first = train(tmp_path / "parts", spec, FakeChannel(stop_at=stop_at))
+    assert (first.state, first.epoch) == ("interrupted", (stop_at - 1) // 2)
+    latest = LatestStore(TrialPaths(tmp_path / "parts")).find()
+    assert latest is not None
+    assert (latest.epoch, latest.batch) == ((stop_at - 1) // 2, (stop_at - 1) % 2 + 1)
+    second = train(tmp_path / "parts", spec, attempt=2)
+    assert (second.state, second.epoch) == ("complete", 4)
+    assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("by_batch")
+def test_train_trial_killed_after_a_save_in_mid_epoch_goes_on_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With save_every a kill costs the batches since then only, and no bit; callbacks included."""
+    spec = make_spec(
+        "build_cnn", save_every=1e-9, callbacks=f"{SAMPLES}:make_schedule", early_stopping=3
+    )
+    train(tmp_path / "whole", spec)
+    commit = LatestStore.commit
+
+    def die_afterwards(store: LatestStore, *arguments: Any, batch: int = 0) -> None:
+        commit(store, *arguments, batch=batch)
+        if (arguments[0], batch) == (2, 2):
+            raise KilledError
+
+    monkeypatch.setattr(LatestStore, "commit", die_afterwards)
+    with pytest.raises(KilledError):
+        train(tmp_path / "parts", spec)
+    monkeypatch.undo()
+    names = sorted(path.name for path in TrialPaths(tmp_path / "parts").latest.iterdir())
+    assert names == ["epoch-000002-batch-000001", "epoch-000002-batch-000002"]
+    train(tmp_path / "parts", spec, attempt=2)
+    assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("by_batch")
+def test_train_trial_saved_in_mid_epoch_is_refused_by_model_fit(tmp_path: Path) -> None:
+    """Only the compiled loop can begin in the middle; training the batches twice would be wrong."""
+    train(tmp_path, make_spec(), FakeChannel(stop_at=1))
+    with pytest.raises(CheckpointError, match="saved in the middle of an epoch"):
+        train(tmp_path, make_spec(loop="fit"), attempt=2)

@@ -1,0 +1,64 @@
+"""Tests of `sweeps.preflight`: checkpoint arguments, looked at without TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sweeps.errors import SpecError
+from sweeps.preflight import load_space
+
+
+def find_problems(folder: Path, text: str, metric: str = "val_loss") -> list[str]:
+    """Load a space file with these lines; no problem gives an empty list."""
+    (folder / "model.py").write_text("")
+    (folder / "space.yaml").write_text(
+        "model: model.py:build\ndata: model.py:load\n"
+        f"objective: {metric}\nparameters: {{units: [1, 2]}}\n{text}\n"
+    )
+    try:
+        load_space(folder / "space.yaml", [])
+    except SpecError as error:
+        return [f"{problem.key}: {problem.message}" for problem in error.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("checkpoint: {mode: max}", "checkpoint.mode: got 'max', but 'val_loss' is the objective"),
+        ("checkpoint: {monitor: fitness}", "checkpoint.mode: got None; expected min or max"),
+        ("checkpoint: {monitor: num_weights, mode: min}", "which no epoch changes"),
+        ("checkpoint: {save_freq: 5}", "'val_loss' (objective.metric) exists only after an epoch"),
+        ("checkpoint: {path: '{batch}.keras'}", "checkpoint.path: got the field {batch}"),
+        ("checkpoint: {verbose: 3}", "checkpoint.verbose: got 3; expected 0 or 1"),
+        ("training: {callbacks: other.py:make}", "there is no file 'other.py'"),
+    ],
+)
+def test_load_space_refuses_checkpoint_arguments_that_cannot_work(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    """Each mistake is told before any training, with its key."""
+    (problem,) = find_problems(tmp_path, text)
+    assert message in problem
+
+
+def test_load_space_save_freq_in_batches_is_refused_beside_repeats(tmp_path: Path) -> None:
+    """The mean over repeats would need the value of each of their checkpoints."""
+    (problem,) = find_problems(tmp_path, "checkpoint: {save_freq: 5}\nrepeats: 2", "loss")
+    assert "beside repeats or folds" in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "checkpoint: {monitor: val_accuracy, verbose: true, initial_value_threshold: 0.5}",
+        "checkpoint: {monitor: fitness, mode: max}",
+        "checkpoint: {path: '{epoch}-{batch}.keras', save_best_only: false, save_freq: 5}",
+        "training: {callbacks: model.py:make}",
+    ],
+)
+def test_load_space_takes_every_argument_of_model_checkpoint(tmp_path: Path, text: str) -> None:
+    """What Keras knows is understood."""
+    assert find_problems(tmp_path, text) == []
