@@ -32,11 +32,11 @@ from sweeps.spec.fingerprint import fingerprint
 from sweeps.spec.model import SweepSpec, count_epochs, spec_to_json
 from sweeps.worker.disk import clear_finished
 from sweeps.worker.events import Notice, Observer, Stopping, SweepStarted
-from sweeps.worker.limits import Stop, divide_cores
+from sweeps.worker.limits import TERMINATED, Stop, divide_cores
 from sweeps.worker.outcomes import Death, explain_death
 from sweeps.worker.supervisor import Supervisor
 
-_SIGNAL_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_SIGNAL_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: TERMINATED}
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ def describe_stop(reason: str) -> str:
 
 def describe_stopping(reason: str) -> str:
     """Say why a sweep is about to stop, and what a person can do."""
-    return f"{describe_stop(reason)}; running trials end after their epoch" + (
-        ", Ctrl-C again ends them now" if reason in ("interrupted", "terminated") else ""
-    )
+    if reason == "terminated":
+        return f"{describe_stop(reason)}; running trials save what they have, and end"
+    again = ", Ctrl-C again ends them now" if reason == "interrupted" else ""
+    return f"{describe_stop(reason)}; running trials end after their epoch{again}"

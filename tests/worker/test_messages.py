@@ -88,5 +88,8 @@ def test_best_to_json_is_read_back_equal() -> None:
         "sha256": "ab",
         "repeat": 1,
         "others": {},
+        "batch": None,
+        "monitor": None,
+        "monitored": None,
     }
     assert best_from_json(best_to_json(None)) is None
