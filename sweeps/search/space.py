@@ -11,7 +11,7 @@ encoded, in an order that samplers can use:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +36,12 @@ def to_distribution(parameter: Parameter) -> BaseDistribution:
     if _is_indexed(parameter):
         return IntDistribution(0, (num_values(parameter) or 1) - 1)
     return _to_number_distribution(parameter)
+
+
+def to_distributions(parameters: Iterable[Parameter]) -> dict[str, BaseDistribution]:
+    """Give the distributions of all parameters that are sampled, which fixed ones are not."""
+    sampled = (parameter for parameter in parameters if parameter.type != "fixed")
+    return {parameter.name: to_distribution(parameter) for parameter in sampled}
 
 
 def encode(parameter: Parameter, value: Any) -> Any:

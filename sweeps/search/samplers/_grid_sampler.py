@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 
 from sweeps.search.samplers._base import Proposal
-from sweeps.search.space import decode, list_codes, to_distribution
+from sweeps.search.space import decode, list_codes, to_distribution, to_distributions
 from sweeps.search.trials import ParameterError
 from sweeps.spec.conditions import Scalar, is_active
 from sweeps.spec.constraints import check_constraints
@@ -45,8 +45,7 @@ class GridSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         """Name the parameters: all that the space file declares."""
         del study, trial
-        sampled = (item for item in self._proposal.parameters if item.type != "fixed")
-        return {parameter.name: to_distribution(parameter) for parameter in sampled}
+        return to_distributions(self._proposal.parameters)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]

@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 
 from sweeps.search.samplers._base import Proposal
 from sweeps.search.seeds import derive_seed
-from sweeps.search.space import from_unit, to_distribution
+from sweeps.search.space import from_unit, to_distributions
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -42,8 +42,7 @@ class QmcSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         """Name the dimensions: all parameters of the space file, active or not."""
         del study, trial
-        sampled = (item for item in self._proposal.parameters if item.type != "fixed")
-        return {parameter.name: to_distribution(parameter) for parameter in sampled}
+        return to_distributions(self._proposal.parameters)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
