@@ -120,6 +120,18 @@ def read_arguments(command: Callable[..., Any]) -> Iterator[tuple[str, str]]:
             yield f"{written} {info.metavar or ''}".strip(), info.help
 
 
+def write_causes(_: str) -> Iterator[str]:
+    """Give what every cause means, what to do, and what the sweep does by itself."""
+    from sweeps.causes import FACTS
+
+    yield "| cause | the trial is | what happened | what to do | what the sweep does | retries |"
+    yield "|---|---|---|---|---|---|"
+    for cause, facts in FACTS.items():
+        retries = "-" if facts.retries is None else facts.retries
+        cells = (facts.state, facts.meaning, facts.advice or "-", facts.policy, retries)
+        yield " | ".join([f"| `{cause}`", *(escape(str(cell)) for cell in cells)]) + " |"
+
+
 def load_menu(room: str) -> Any:
     """Import the menu of a room."""
     from sweeps.cli import COMMANDS
@@ -145,14 +157,14 @@ def show_default(value: Any, *, told: str = "") -> str:
     """Write a default; where there is no fixed one, the description may tell what is taken."""
     if value is PydanticUndefined:
         return "" if "default" in told or "left out" in told else "required"
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
+    if value is None or isinstance(value, bool):
+        return "none" if value is None else f"`{str(value).lower()}`"
     if isinstance(value, float):
         return f"`{value:.4g}`"
     if isinstance(value, tuple):
         return f"`[{', '.join(map(str, value))}]`"
+    if isinstance(value, dict):
+        return f"`{{{', '.join(f'{key}: {part}' for key, part in value.items())}}}`"
     return f"`{value}`"
 
 
@@ -166,6 +178,7 @@ PARTS: Mapping[str, Callable[[str], Iterator[str]]] = {
     "aliases": write_aliases,
     "members": write_members,
     "commands": write_commands,
+    "causes": write_causes,
 }
 
 

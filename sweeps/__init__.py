@@ -4,17 +4,15 @@ The public names below are imported on first use: ``import sweeps`` alone costs 
 never loads pydantic, Optuna or TensorFlow.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 
-TYPE_CHECKING = False  # `typing` itself is not imported: see drop_working_directory in __main__
+TYPE_CHECKING = False  # neither `typing` nor `__future__` is imported: see __main__
 if TYPE_CHECKING:
     from sweeps.errors import SpecError, SweepsError
     from sweeps.preflight import CheckReport, PlanReport, check, plan
     from sweeps.reading import SweepReport, read
     from sweeps.search.trials import TrialRecord
-    from sweeps.sweep import enqueue, load, resume, run
+    from sweeps.sweep import enqueue, extend, load, resume, run
 
 __version__ = "0.1.0"
 
@@ -27,6 +25,7 @@ __all__ = [
     "TrialRecord",
     "check",
     "enqueue",
+    "extend",
     "load",
     "plan",
     "read",
@@ -43,6 +42,7 @@ _HOMES = {
     "TrialRecord": "sweeps.search.trials",
     "check": "sweeps.preflight",
     "enqueue": "sweeps.sweep",
+    "extend": "sweeps.sweep",
     "load": "sweeps.sweep",
     "plan": "sweeps.preflight",
     "read": "sweeps.reading",

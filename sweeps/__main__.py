@@ -1,29 +1,23 @@
 """Start the command line: ``python -m sweeps``, or ``sweeps`` once installed.
 
-Importing this module imports nothing that Python has not loaded already, so that the working
-directory is off the import path before anything can be picked up from it.
+Importing this module imports nothing that Python has not loaded already, not even `__future__`, so
+that the working directory is off the import path before anything can be picked up from it. What
+`python -m` itself imports before that (`runpy` and the few modules it needs) only ``python -P -m
+sweeps`` and the installed command ``sweeps`` protect.
 """
 
-from __future__ import annotations
-
-import os
 import sys
 
 
 def drop_working_directory() -> None:
     """Take the working directory, which ``python -m`` puts first, off the import path.
 
-    A stray ``yaml.py`` or ``optuna.py`` there would be imported in place of the real one. Where
-    this package itself is found only through that folder (a checkout that is not installed), the
-    folder goes to the end instead: trial processes have to find the package, but every installed
-    package comes first.
+    A stray ``yaml.py`` or ``optuna.py`` there would be imported in place of the real one, or of one
+    that is not installed. Where this package itself was found only through that folder (a checkout
+    that is not installed), its own modules are found all the same: it knows where it lies.
     """
-    if sys.flags.safe_path:  # python -P or PYTHONSAFEPATH: it was never put there
-        return
-    sys.path.pop(0)
-    home = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib is not loaded yet
-    if home not in sys.path:
-        sys.path.append(home)
+    if not sys.flags.safe_path:  # else python -P or PYTHONSAFEPATH: it was never put there
+        sys.path.pop(0)
 
 
 def warn_of_foreign_package() -> None:

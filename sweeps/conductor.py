@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import threading
+import errno
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sweeps.bundles.export import export_bundle
+from sweeps.causes import Cause
 from sweeps.durable import (
-    DISK_FULL,
     describe_full_disk,
     is_disk_full,
     remove_leftovers,
@@ -22,21 +21,25 @@ from sweeps.durable import (
     write_json,
 )
 from sweeps.engines._base import Engine
-from sweeps.errors import BundleError, DiskFullError
+from sweeps.errors import BundleError, DiskFullError, TerminatedError
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.reading import SweepReport, know_space, read, read_sweep_record
 from sweeps.search.study import Study, open_study
 from sweeps.search.trials import TrialRecord
-from sweeps.spec.fingerprint import fingerprint
-from sweeps.spec.model import SweepSpec, count_epochs, spec_to_json
+from sweeps.spec.model import SweepSpec, count_epochs
+from sweeps.worker.devices import Devices, lend_to, open_devices
 from sweeps.worker.disk import clear_finished
-from sweeps.worker.events import Notice, Observer, Stopping, SweepStarted
-from sweeps.worker.limits import TERMINATED, Stop, divide_cores
+from sweeps.worker.disk_space import DiskSpace
+from sweeps.worker.events import Notice, Observer, SweepStarted
+from sweeps.worker.extensions import prepare_extensions
+from sweeps.worker.failures import Failures
+from sweeps.worker.limits import INTERRUPTED, TERMINATED, Stop, count_cores, divide_cores
 from sweeps.worker.outcomes import Death, explain_death
+from sweeps.worker.signals import Signals
 from sweeps.worker.supervisor import Supervisor
 
-_SIGNAL_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: TERMINATED}
+Confirm = Callable[[Study], tuple[Mapping[str, Any], Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -47,48 +50,75 @@ class _Sweep:
     engine: Engine
     study: Study
     observer: Observer
+    stop: Stop
+    signals: Signals
+    space: DiskSpace
+    devices: Devices
 
 
-def conduct(
+def conduct(  # noqa: PLR0913 - all of them differ from call to call
     paths: SweepPaths,
     spec: SweepSpec,
     engine: Engine,
     observer: Observer,
     *,
-    changes: Sequence[str] = (),
+    updates: Mapping[str, Any] = MappingProxyType({}),
+    confirm: Confirm = lambda study: ({}, ()),  # noqa: ARG005
+    add_trials: Callable[[Study], None] = lambda study: None,  # noqa: ARG005
 ) -> SweepReport:
     """Run the trials that are left, then export the leader.
 
-    If the process dies at any moment, calling this again comes to the same end.
+    If the process dies at any moment, calling this again comes to the same end. Where the disk is
+    full it waits for space, unless it is asked to stop.
 
     Args:
         paths: The sweep's folder, with its record.
-        spec: What was asked for; its limits may differ from the recorded ones.
+        spec: What is asked for.
         engine: Where workers run.
         observer: Told what happens.
-        changes: Differences since the sweep began that the user has accepted.
+        updates: Keys of ``spec.json`` that have other values from now on.
+        confirm: Called with the study before anything is written. Gives further such keys, and the
+            differences since the sweep began that the user has accepted. It may raise.
+        add_trials: Called with the study before any trial runs. It may raise: then none does.
 
     Raises:
         SweepHeldError: Another process holds the sweep.
         BundleError: The leader could not be exported as it was recorded.
         DiskFullError: The folder could not be written; resume continues once it can.
+        OptionError: The GPUs that were asked for are not there.
     """
-    with _telling_full_disk(paths), hold_sweep(paths.lock):
-        record = _update_record(paths, spec, changes)
+    stop = Stop()
+    signals = Signals(stop, observer)
+    space = DiskSpace(paths.root, stop, observer)
+    devices = open_devices(spec.resources)
+    with telling_full_disk(paths), hold_sweep(paths.lock), signals.taken():
         remove_leftovers(paths.root)
         restore_dir(paths.bundle.root)
+        began = read_sweep_record(paths)
+        record = {**began, **updates}
         known = know_space(spec, record)
-        study = open_study(paths, known, sweep_id=record["sweep_id"])
+        study = open_study(paths, known, sweep_id=record["sweep_id"], wait_for_space=space.wait)
         with contextlib.closing(study):
-            sweep = _Sweep(paths, spec, record, engine, study, observer)
+            # Not before the study was opened, which refuses another objective.
+            more, changes = confirm(study)
+            record |= more
+            if changes:
+                record["accepted_changes"] = [*record.get("accepted_changes", []), *changes]
+            if record != began:
+                space.retry(lambda: write_json(paths.spec, record))
+            sweep = _Sweep(
+                paths, spec, record, engine, study, observer, stop, signals, space, devices
+            )
+            add_trials(study)
             reason = _run_trials(sweep)
-            if reason not in _SIGNAL_REASONS.values() and not reason.startswith(DISK_FULL):
-                _export_leader(sweep)
+            if reason not in (INTERRUPTED, TERMINATED):
+                reason = _export_unless_stopped(sweep) or reason
     return replace(read(paths.root), stopped=reason)
 
 
 @contextlib.contextmanager
-def _telling_full_disk(paths: SweepPaths) -> Iterator[None]:
+def telling_full_disk(paths: SweepPaths) -> Iterator[None]:
+    """Say which folder needs space, and how to go on, where one cannot be written."""
     try:
         yield
     except OSError as error:
@@ -97,47 +127,65 @@ def _telling_full_disk(paths: SweepPaths) -> Iterator[None]:
         raise
 
 
-def _update_record(paths: SweepPaths, spec: SweepSpec, changes: Sequence[str]) -> dict[str, Any]:
-    record = read_sweep_record(paths)
-    if record["spec"] != spec_to_json(spec) or changes:
-        record["spec"] = spec_to_json(spec)
-        record["fingerprint"] = fingerprint(spec).to_json()
-        record["accepted_changes"] = [*record.get("accepted_changes", []), *changes]
-        write_json(paths.spec, record)
-    return record
-
-
 def _run_trials(sweep: _Sweep) -> str:
     """Run trials until the target is reached; returns why it stopped earlier, or nothing."""
     limits = sweep.spec.limits
+    sweep.space.retry(lambda: prepare_extensions(sweep.paths, sweep.study))
     trials = [trial for trial in sweep.study.trials() if trial.state != "waiting"]
     interrupted = [trial for trial in trials if trial.state == "running"]
-    clear_finished(sweep.paths, trials)
-    num_counted = sum(not trial.is_infeasible for trial in trials)
+    leader = sweep.study.leader()
+    clear_finished(sweep.paths, sweep.spec, trials, leader.number if leader else None)
+    num_counted = sum(trial.counts for trial in trials)
     num_left = max(0, limits.trials - num_counted) + len(interrupted)
-    workers = divide_cores(limits.workers, num_left).workers
-    stop = Stop(None if limits.timeout is None else time.monotonic() + limits.timeout)
-    sweep.observer(_describe_start(sweep, num_counted - len(interrupted), workers))
-    supervise = _make_supervisor(sweep, stop, interrupted).supervise_next
-    num_failed = sum(trial.state == "failed" for trial in trials)
-    with _stopping_on_signals(stop, sweep.observer):
+    workers = _count_workers(sweep, num_left)
+    stop = sweep.stop
+    if limits.timeout is not None:
+        stop.deadline = time.monotonic() + limits.timeout
+    sweep.observer(_describe_start(sweep, trials, workers))
+    supervise = _make_supervisor(sweep, interrupted).supervise_next
+    failures = Failures(limits.failures, trials, num_left)
+    with sweep.signals.draining():
         for ended in sweep.engine.dispatch(supervise, num_left, workers):
-            num_failed += ended is not None and ended.state == "failed"
-            if limits.failures is not None and num_failed >= limits.failures:
-                stop.ask(f"{num_failed} trials failed, as many as limits.failures allows")
-    return "" if _is_done(sweep) else stop.reason
+            if ended is not None and (reason := failures.take(ended)):
+                stop.ask(reason)
+    # Without a leader it matters why, even where no trial is left.
+    return "" if _is_done(sweep) and sweep.study.leader() else stop.reason
 
 
-def _make_supervisor(sweep: _Sweep, stop: Stop, interrupted: Sequence[TrialRecord]) -> Supervisor:
+def _count_workers(sweep: _Sweep, num_left: int) -> int:
+    """Decide how many trials run at a time, and say where that is not what one would expect."""
+    asked, threads = sweep.spec.limits.workers, sweep.record["threads"]
+    slots = sweep.devices.num_slots
+    workers = divide_cores(asked, num_left, threads=threads, gpu_slots=slots).workers
+    if asked != "auto" and slots is not None and min(asked, num_left) > slots:
+        sweep.observer(
+            Notice(
+                f"{slots} trials at a time instead of {asked}: so many have a GPU. Raise "
+                "resources.trials_per_gpu for more"
+            )
+        )
+    if workers * threads > (cores := count_cores()):
+        sweep.observer(
+            Notice(
+                f"{workers} workers with {threads} threads each, on {cores} cores: they wait for "
+                "each other. Lower limits.workers for speed"
+            )
+        )
+    return workers
+
+
+def _make_supervisor(sweep: _Sweep, interrupted: Sequence[TrialRecord]) -> Supervisor:
     return Supervisor(
         study=sweep.study,
         paths=sweep.paths,
         spec=sweep.spec,
-        run_task=sweep.engine.run_task,
-        stop=stop,
+        run_task=lend_to(sweep.engine.run_task, sweep.devices),
+        stop=sweep.stop,
+        space=sweep.space,
         threads=sweep.record["threads"],
         observe=sweep.observer,
         interrupted=interrupted,
+        accepted_changes=sweep.record.get("accepted_changes", ()),
     )
 
 
@@ -148,44 +196,32 @@ def _is_done(sweep: _Sweep) -> bool:
     )
 
 
-def _describe_start(sweep: _Sweep, num_finished: int, workers: int) -> SweepStarted:
+def _describe_start(sweep: _Sweep, trials: Sequence[TrialRecord], workers: int) -> SweepStarted:
     spec = sweep.spec
+    extended = [trial.extends.epochs for trial in trials if trial.extends]
+    shown = [trial for trial in trials if trial.counts or trial.extends]
     return SweepStarted(
         name=spec.name,
         folder=str(sweep.paths.root),
         metric=spec.objective.metric,
         direction=spec.objective.direction,
-        trials=spec.limits.trials,
-        finished=num_finished,
+        trials=spec.limits.trials + len(extended),
+        finished=sum(trial.state != "running" for trial in shown),
         workers=workers,
         threads=sweep.record["threads"],
-        epochs=count_epochs(spec),
+        epochs=max([count_epochs(spec), *extended]),
         timeout_seconds=spec.limits.timeout,
         others={further.metric: further.direction for further in spec.objectives[1:]},
     )
 
 
-@contextlib.contextmanager
-def _stopping_on_signals(stop: Stop, observer: Observer) -> Iterator[None]:
-    """Drain on the first Ctrl-C or SIGTERM; end at once on the second."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def take(number: int, frame: Any) -> None:  # noqa: ARG001
-        if stop.reason in _SIGNAL_REASONS.values():
-            # All that is confirmed is on disk; the children end with this process.
-            os._exit(130)
-        stop.ask(_SIGNAL_REASONS[signal.Signals(number)])
-        # Not from here: the interrupted code may hold the observer's own lock.
-        threading.Thread(target=observer, args=(Stopping(stop.reason),)).start()
-
-    older = {number: signal.signal(number, take) for number in _SIGNAL_REASONS}
+def _export_unless_stopped(sweep: _Sweep) -> str:
+    """Export the leader; returns the signal's reason where one came, and no half of a bundle."""
     try:
-        yield
-    finally:
-        for number, handler in older.items():
-            signal.signal(number, handler)
+        sweep.space.retry(lambda: _export_leader(sweep))
+    except (KeyboardInterrupt, TerminatedError):
+        return sweep.stop.reason
+    return ""
 
 
 def _export_leader(sweep: _Sweep) -> None:
@@ -202,9 +238,11 @@ def _export_leader(sweep: _Sweep) -> None:
             "destination": str(destination),
             "threads": sweep.record["threads"],
         }
-        written = sweep.engine.run_task(request, lambda _: {})
+        written = lend_to(sweep.engine.run_task, sweep.devices)(request, lambda _: {})
         if isinstance(written, Death):
             raise BundleError(f"trial {number:04d}: export: {explain_death(written).reason}")
+        if written.get("cause") == Cause.DISK_FULL:
+            raise OSError(errno.ENOSPC, written["error"])
         if "error" in written:
             raise BundleError(f"trial {number:04d}: export: {written['error']}")
         return written
@@ -213,7 +251,7 @@ def _export_leader(sweep: _Sweep) -> None:
         "sweep_id": sweep.record["sweep_id"],
         "versions": sweep.record["fingerprint"]["versions"],
         "data": sweep.record["data"],
-        "data_digests": sweep.record["data_digests"],
+        "data_parts": sweep.record["data_parts"],
     }
     export_bundle(sweep.paths, sweep.spec, leader, write_model, origin)
 

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sweeps.errors import UnsafeFolderError
+
 TEMPORARY_MARK = ".tmp-"
 OLDER_MARK = ".older-"
 DISK_FULL = "disk full"
@@ -85,8 +87,12 @@ def read_json(path: Path) -> Any:
 
 
 def make_dir(path: Path) -> None:
-    """Create a folder and its parents; when this returns, each new name is on disk."""
-    if path.is_dir():
+    """Create a folder and its parents; when this returns, their names are on disk.
+
+    An empty folder may come from a process that was killed before its name was on disk, so that it
+    counts as new. One with something in it does not: who put that there had called this first.
+    """
+    if path == path.parent or (path.is_dir() and any(path.iterdir())):
         return
     make_dir(path.parent)
     path.mkdir(exist_ok=True)
@@ -165,6 +171,32 @@ def remove_entry(entry: Path) -> None:
         entry.unlink(missing_ok=True)
 
 
+def refuse_links(folder: Path) -> None:
+    """Make sure that a folder, which may come from a stranger, holds files and folders only.
+
+    A link in it would lead what is read, written or deleted to some other place, and a pipe would
+    be waited for. The folder itself may be a link: that is the choice of who names it.
+
+    Raises:
+        UnsafeFolderError: It holds a link or a special file, at any depth.
+    """
+    left = [folder]
+    while left:
+        try:
+            entries = list(os.scandir(left.pop()))
+        except (FileNotFoundError, NotADirectoryError):  # a running sweep deletes meanwhile
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                left.append(Path(entry.path))
+            elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
+                kind = "a symbolic link" if entry.is_symlink() else "a pipe, socket or device"
+                raise UnsafeFolderError(
+                    f"{entry.path}: {kind} does not belong into a sweep or a bundle, and is not "
+                    "followed. Remove it, or put the file itself there."
+                )
+
+
 def is_disk_full(error: BaseException | None) -> bool:
     """Tell whether an error, or one that it came from, says that nothing more can be written."""
     while error is not None:
@@ -173,6 +205,34 @@ def is_disk_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def has_space(folder: Path, num_bytes: int) -> bool:
+    """Try out whether so much can be written to a folder: free blocks do not tell of quotas.
+
+    Leaves nothing behind, except where the process dies in between: a leftover.
+
+    Raises:
+        OSError: The folder cannot be written for another reason.
+    """
+    disk = os.statvfs(folder)
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < num_bytes:
+        return False  # without filling up what others may need
+    probe = _temporary_name(folder / "probe")
+    try:
+        with probe.open("wb") as file:
+            chunk = os.urandom(min(num_bytes, _CHUNK_BYTES))  # what no disk can compress
+            for written in range(0, num_bytes, _CHUNK_BYTES):
+                file.write(chunk[: num_bytes - written])
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if is_disk_full(error):
+            return False
+        raise
+    finally:
+        probe.unlink(missing_ok=True)
+    return True
 
 
 def describe_full_disk(folder: Path) -> str:

@@ -16,24 +16,45 @@
     ├── JournalError             1   the study's journal is damaged
     ├── CheckpointError          1   a checkpoint is missing, incomplete or changed
     ├── BundleError              1   a bundle is incomplete, changed or does not reproduce its score
+    ├── UnsafeModelError         1   a model file holds code, or what else is not loaded on trust
+    ├── UnsafeFolderError        2   a sweep's folder holds a link, which is never followed
     ├── ForkServerError          1   the process that forks trials could not start, or died
     └── search.trials
         ├── TrialFinishedError   1   a late result of a trial that has ended already
+        ├── StaleAttemptError    1   a late result of an attempt that was given up for a newer one
         ├── SpaceExhaustedError  1   every configuration of a finite space has been tried
         ├── InfeasibleSpaceError 2   no point fulfils the constraints
         └── ParameterError       2   a value or a declaration that the parameter cannot have
+
+    SystemExit
+    └── TerminatedError         75   SIGTERM, where it cannot wait for trials to be saved
 """
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_SECRETS = re.compile(r"(://)[^\s/@:]*(?::\S*)?(?=@)|(\b(?i:password|passwd)=)[^\s'\"&]+")
+
+
+def mask_secrets(text: str) -> str:
+    """Replace what a URL holds before ``@``, and passwords, by ``***``: for messages and records.
+
+    An address of a database may be given where we do not expect it, or be quoted by a library.
+    """
+    return _SECRETS.sub(lambda found: (found[1] or found[2]) + "***", text)
+
 
 class SweepsError(Exception):
-    """Root of all errors raised on purpose by this package."""
+    """Root of all errors raised on purpose by this package. Its text holds no password."""
 
     exit_status = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(mask_secrets(message))
 
 
 @dataclass(frozen=True)
@@ -49,6 +70,9 @@ class Problem:
     where: str
     key: str
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", mask_secrets(self.message))
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.where, self.key, self.message) if part)
@@ -139,8 +163,31 @@ class BundleError(SweepsError):
     """A bundle is incomplete, changed, or does not reproduce its recorded score."""
 
 
+class UnsafeModelError(SweepsError):
+    """A model file holds code, or something else that Keras does not write; it was not loaded."""
+
+
+class UnsafeFolderError(SweepsError):
+    """A sweep's folder holds a link or a special file, which is never followed."""
+
+    exit_status = 2
+
+
+class TerminatedError(SystemExit):
+    """SIGTERM came where nothing has to be saved first: as KeyboardInterrupt, for Ctrl-C."""
+
+    def __init__(self) -> None:
+        super().__init__(75)
+
+
 def describe_error(error: BaseException) -> str:
     """Say in one line what was raised; our own errors speak for themselves, without their type."""
     if isinstance(error, SweepsError) and str(error):
         return str(error)
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return mask_secrets(text)
+
+
+def describe_traceback(error: BaseException) -> str:
+    """Give the traceback of an error as Python prints it, without passwords."""
+    return mask_secrets("".join(traceback.format_exception(error)))

@@ -15,6 +15,7 @@
         latest/                  what the trial continues from
         log.txt                  output of the trial process
         outcome.json             how the trial ended, and why
+        refused.json             what an attempt said after a newer one had begun; rarely there
       bundle/                    the leader, verified
         manifest.json  model.keras
 """
@@ -23,6 +24,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+
+def is_file_name(name: object) -> bool:
+    """Tell whether what was read from a record is a plain name, which stays in its folder."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & {*"/\\\0"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,11 @@ class TrialPaths:
     def outcome(self) -> Path:
         """How the trial ended, and why."""
         return self.root / "outcome.json"
+
+    @property
+    def refused(self) -> Path:
+        """What an attempt said after a newer one had begun, or after the trial had ended."""
+        return self.root / "refused.json"
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from sweeps.spec.builds import MeasuredEpoch
 from sweeps.spec.conditions import is_active
 from sweeps.spec.load import load_spec, locate_problems
 from sweeps.spec.metrics import MODEL_FACTS
-from sweeps.spec.model import SweepSpec, spec_to_json
+from sweeps.spec.model import SweepSpec, is_repeated, spec_to_json
 from sweeps.spec.parameters import Parameter, default_of, parameter_to_json
 from sweeps.spec.rooms import Rooms
+from sweeps.worker.devices import lend_to, open_devices
 from sweeps.worker.discovery import Discovery, discover
 from sweeps.worker.estimates import Estimate, estimate
 from sweeps.worker.limits import divide_cores
@@ -118,7 +119,7 @@ def plan(space: str | Path, *, overrides: Sequence[str] = ()) -> PlanReport:
 
 def load_space(space: str | Path, overrides: Sequence[str]) -> SweepSpec:
     """Read a space file and check all that can be checked without TensorFlow."""
-    checks = (_check_template, _check_members, _check_repetitions, _check_checkpoint)
+    checks = (_check_template, _check_members, _check_repetitions, _check_checkpoint, _check_keep)
     return load_spec(space, rooms=_ROOMS, overrides=overrides, checks=checks)
 
 
@@ -180,6 +181,31 @@ def _check_checkpoint(spec: SweepSpec) -> Iterator[tuple[str, str]]:
         yield from _check_batch_metrics(spec)
 
 
+def _check_keep(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    """Find numbers of files that contradict each other."""
+    keep, checkpoint = spec.keep, spec.checkpoint
+    if keep.trial_best and checkpoint.save_freq != "epoch" and not checkpoint.save_best_only:
+        yield (
+            "keep.trial_best",
+            f"got {keep.trial_best}, but with save_freq: {checkpoint.save_freq} and "
+            "save_best_only: false checkpoints have no value to choose by. "
+            "Leave it out, or use save_freq: epoch.",
+        )
+    is_given = "latest" in keep.model_fields_set
+    if is_given and keep.best is not None and keep.latest > keep.best:
+        yield (
+            "keep.latest",
+            f"got {keep.latest} with keep.best: {keep.best}; a trial is extended from its latest "
+            "state and its checkpoint, so expected no more than keep.best.",
+        )
+    if is_given and keep.latest and is_repeated(spec):
+        yield (
+            "keep.latest",
+            f"got {keep.latest} beside repeats or folds, whose trials cannot be extended. "
+            "Leave it out.",
+        )
+
+
 def _check_batch_metrics(spec: SweepSpec) -> Iterator[tuple[str, str]]:
     """In the middle of an epoch only training metrics exist, and no mean over repeats."""
     key, given = "checkpoint.save_freq", spec.checkpoint.save_freq
@@ -236,19 +262,20 @@ def warn_of_disk(folder: Path, needed: int | None) -> str | None:
         return None
     return (
         f"{folder}: the sweep may need {needed / 1e9:.3g} GB of disk, and {free / 1e9:.3g} GB are "
-        "free. Set keep.best or keep.max_disk, or free some: a full disk stops the sweep, and "
-        "resume continues it"
+        "free. Set keep.best or keep.max_disk, or free some: on a full disk the sweep pauses until "
+        "there is space"
     )
 
 
 def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Discovery]:
     threads = divide_cores("auto", 1).threads
-    discovery = discover(engine.run_task, spec, threads=threads)
+    run_task = lend_to(engine.run_task, open_devices(spec.resources))
+    discovery = discover(run_task, spec, threads=threads)
     known = discovery.space
     problems = find_space_problems(spec, known, str(space)) if discovery.is_built else []
     values = _default_values(spec.parameters if problems else known.parameters)
     begin = {"spec": spec_to_json(spec), "values": values}
-    found = engine.run_task({"task": "inspect", "threads": threads}, lambda _: begin)
+    found = run_task({"task": "inspect", "threads": threads}, lambda _: begin)
     if isinstance(found, Death):
         reason = explain_death(found).reason
         raise CheckError([Problem(str(space), "model", f"loading data and model: {reason}")])
@@ -261,9 +288,12 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
 
 def _make_plan(engine: Engine, spec: SweepSpec, discovery: Discovery) -> PlanReport:
     """Measure an epoch as a trial would train it, in a process of its own."""
-    threads = divide_cores(spec.limits.workers, spec.limits.trials).threads
+    given, devices = spec.resources.threads, open_devices(spec.resources)
+    threads = divide_cores(
+        spec.limits.workers, spec.limits.trials, threads=given, gpu_slots=devices.num_slots
+    ).threads
     begin = {"spec": spec_to_json(spec), "values": _default_values(discovery.space.parameters)}
-    measured = engine.run_task(
+    measured = lend_to(engine.run_task, devices)(
         {"task": "measure", "threads": threads},
         lambda _: begin,
         timeout_seconds=MEASURING_SECONDS,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.bundles.manifest import read_manifest
-from sweeps.durable import read_json
+from sweeps.durable import read_json, refuse_links
 from sweeps.errors import SweepNotFoundError
 from sweeps.lock import is_held
-from sweeps.paths import SweepPaths
+from sweeps.paths import SweepPaths, is_file_name
 from sweeps.search.front import find_front, find_leader
 from sweeps.search.study import read_study
 from sweeps.search.trials import TrialRecord
@@ -37,6 +37,7 @@ class SweepReport:
         test_scores: Scores of the leader on the held-out test split; None where there is none.
         stopped: Why the sweep ended before its target: ``interrupted`` by Ctrl-C, ``terminated``
             by SIGTERM, ``timeout``, or a sentence; empty where it reached it.
+        accepted_changes: What changed since the sweep began and was accepted, oldest first.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class SweepReport:
     manifest: dict[str, Any] | None = None
     test_scores: dict[str, float] | None = None
     stopped: str = ""
+    accepted_changes: tuple[str, ...] = ()
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Give the trials as a table: one dict a trial, ready for `pandas.DataFrame`."""
@@ -79,7 +81,10 @@ def read_sweep_record(paths: SweepPaths) -> dict[str, Any]:
 
     Raises:
         SweepNotFoundError: The folder holds no sweep.
+        UnsafeFolderError: It holds a link. Every command that opens a sweep comes by here first.
     """
+    if paths.spec.exists():
+        refuse_links(paths.root)
     if not paths.spec.is_file():
         raise SweepNotFoundError(
             f"{paths.root}: there is no sweep here (spec.json is missing). "
@@ -107,7 +112,8 @@ def read(folder: str | Path) -> SweepReport:
         SweepNotFoundError: The folder holds no sweep.
     """
     paths = SweepPaths(Path(folder).resolve())
-    spec = spec_from_json(read_sweep_record(paths)["spec"])
+    record = read_sweep_record(paths)
+    spec = spec_from_json(record["spec"])
     is_running = is_held(paths.lock)
     trials = tuple(_describe_trial(paths, trial, is_running) for trial in read_study(paths))
     manifest = read_manifest(paths.bundle) if paths.bundle.manifest.exists() else None
@@ -122,13 +128,21 @@ def read(folder: str | Path) -> SweepReport:
         bundle=paths.bundle.root if manifest else None,
         manifest=manifest,
         test_scores=manifest["scores"].get("test") if manifest else None,
+        accepted_changes=tuple(record.get("accepted_changes", ())),
     )
+
+
+def read_outcome(report: SweepReport, number: int) -> Mapping[str, Any]:
+    """Read how a trial's last attempt ended, as its ``outcome.json`` says; empty where none has."""
+    path = SweepPaths(report.folder).trial(number).outcome
+    return read_json(path) if path.exists() else {}
 
 
 def _describe_trial(paths: SweepPaths, trial: TrialRecord, is_running: bool) -> TrialRecord:
     """Add to what the study knows of a trial what only the folder tells."""
     if trial.state == "running" and not is_running:
         trial = replace(trial, state="interrupted")
-    if trial.checkpoint and not (paths.trial(trial.number).checkpoints / trial.checkpoint).exists():
+    name, folder = trial.checkpoint, paths.trial(trial.number).checkpoints
+    if name is not None and not (is_file_name(name) and (folder / name).exists()):
         trial = replace(trial, checkpoint=None)  # deleted, as `keep` asks
     return trial

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.bundles.load import load_bundle
-from sweeps.conductor import conduct
+from sweeps.conductor import conduct, telling_full_disk
 from sweeps.durable import commit_dir, write_bytes, write_json
-from sweeps.errors import (
-    OptionError,
-    ResumeRefusedError,
-    SweepExistsError,
-)
+from sweeps.errors import OptionError, SweepExistsError
+from sweeps.extending import choose_sources, extend_trials
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.preflight import (
@@ -31,15 +29,24 @@ from sweeps.preflight import (
     start_engine,
     warn_of_disk,
 )
-from sweeps.reading import SweepReport, know_space, read, read_sweep_record
+from sweeps.reading import SweepReport, know_space, read
+from sweeps.resuming import (
+    Resumption,
+    compare,
+    compare_data,
+    describe_folder,
+    is_work_left,
+    refuse_changes,
+)
+from sweeps.search.study import Study
 from sweeps.spec.conditions import Scalar
-from sweeps.spec.fingerprint import Fingerprint, diff_fingerprints, fingerprint
-from sweeps.spec.model import SweepSpec, spec_from_json, spec_to_json
-from sweeps.spec.overrides import parse_override
+from sweeps.spec.fingerprint import fingerprint
+from sweeps.spec.model import SweepSpec, spec_to_json
 from sweeps.warm_start.candidates import Candidate, check_candidates
 from sweeps.warm_start.queue import Queued, list_ranks, queue_in_new_sweep, queue_trials
+from sweeps.worker.devices import open_devices
 from sweeps.worker.events import Notice, Observer, ignore_events
-from sweeps.worker.limits import count_workers, divide_cores
+from sweeps.worker.limits import Share, divide_cores
 from sweeps.worker.messages import Message
 
 __all__ = [
@@ -48,6 +55,7 @@ __all__ = [
     "SweepReport",
     "check",
     "enqueue",
+    "extend",
     "load",
     "plan",
     "read",
@@ -88,7 +96,7 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
     spec = _decide_workers(load_space(space, overrides))
     queued = _name_candidates(enqueue)
     check_candidates(spec, queued)
-    paths = SweepPaths(Path(results).resolve() / spec.name)
+    paths = SweepPaths((Path(results) / spec.name).resolve())
     _check_folder(paths, fresh=fresh)
     with start_engine(engine) as started:
         observer(Notice("checking data and model"))
@@ -103,6 +111,7 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
 def resume(
     folder: str | Path,
     *,
+    space: str | Path | None = None,
     overrides: Sequence[str] = (),
     accept_change: bool = False,
     engine: str = "local",
@@ -112,27 +121,69 @@ def resume(
 
     Args:
         folder: The sweep's folder.
-        overrides: ``limits.KEY=value`` each: limits may always change.
-        accept_change: Go on although code or versions changed since the sweep began.
+        space: The space file, edited or in another place; by default all is as it was recorded.
+        overrides: ``limits.KEY=value`` and ``parameters.NAME.low=value`` or ``.high`` each: limits
+            may always change, and ranges may grow. With `space`, over any key of that file.
+        accept_change: Go on although the spec, code, data or versions changed since the sweep
+            began; this is recorded, in the trials too.
         engine: Where workers run: ``local``, or ``inline`` for a debugger.
         observer: Told what happens, from several threads.
 
     Raises:
         SweepNotFoundError: The folder holds no sweep.
-        ResumeRefusedError: Code or versions changed; the message holds the difference.
+        ResumeRefusedError: Something changed; the message holds the difference, and nothing was
+            written.
+        CheckError: The data cannot be loaded any more.
         SweepHeldError: Another process holds the sweep.
     """
     paths = SweepPaths(Path(folder).resolve())
-    record = read_sweep_record(paths)
-    spec = _override_limits(spec_from_json(record["spec"]), overrides)
-    changes = _find_changes(record, spec)
-    if changes and not accept_change:
-        raise ResumeRefusedError(
-            f"{folder}: changed since the sweep began:\n  " + "\n  ".join(changes) + "\n"
-            "Undo the change, start a new sweep, or take it with --accept-change."
-        )
-    with start_engine(engine) as started:
-        return conduct(paths, spec, started, observer, changes=changes)
+    found = compare(paths, None if space is None else Path(space), overrides)
+    return _go_on(paths, found, engine, observer, accept_change=accept_change)
+
+
+def extend(
+    folder: str | Path,
+    *,
+    epochs: int,
+    top: int = 3,
+    accept_change: bool = False,
+    engine: str = "local",
+    observer: Observer = ignore_events,
+) -> SweepReport:
+    """Continue the best trials of a sweep up to more epochs, from the state they ended with.
+
+    Each is continued as a new trial with the same parameters, which ends as if it had been trained
+    for so many epochs from the start. It does not count towards ``limits.trials``. What else is
+    left of the sweep is done too, as by `resume`, which also continues an interrupted extension.
+
+    Args:
+        folder: The sweep's folder.
+        epochs: Epochs in all, those trained already included.
+        top: How many of the best complete trials.
+        accept_change: As for `resume`.
+        engine: Where workers run: ``local``, or ``inline`` for a debugger.
+        observer: Told what happens, from several threads.
+
+    Raises:
+        SweepNotFoundError: The folder holds no sweep.
+        OptionError: `epochs` or `top` make no sense for it, or its trials are trained several
+            times.
+        NoLeaderError: No trial is complete.
+        CheckpointError: What a trial would continue from was deleted; ``keep.latest`` decides that.
+        ResumeRefusedError: Something changed since the sweep began.
+        SweepHeldError: Another process holds the sweep.
+    """
+    paths = SweepPaths(Path(folder).resolve())
+    found = compare(paths, None, ())
+    with hold_sweep(paths.lock):  # every mistake before anything is started
+        choose_sources(paths, found.spec, read(folder).trials, top=top, epochs=epochs)
+
+    def add_trials(study: Study) -> None:
+        extend_trials(paths, found.spec, study, top=top, epochs=epochs)
+
+    return _go_on(
+        paths, found, engine, observer, accept_change=accept_change, add_trials=add_trials
+    )
 
 
 def enqueue(
@@ -178,12 +229,43 @@ def load(folder: str | Path) -> Any:
     return load_bundle(Path(folder))
 
 
+def _go_on(
+    paths: SweepPaths,
+    found: Resumption,
+    engine: str,
+    observer: Observer,
+    *,
+    accept_change: bool,
+    **options: Any,
+) -> SweepReport:
+    """Continue a sweep unless it has changed in a way that nobody has accepted."""
+    refuse_changes(paths.root, () if accept_change else found.changes)
+    with start_engine(engine) as started:
+
+        def confirm(study: Study) -> tuple[Mapping[str, Any], Sequence[str]]:
+            # By now the engine has imported what it needs to load the data, or nearly so.
+            is_needed = "add_trials" in options or is_work_left(found.spec, study.trials())
+            all_found = compare_data(found, started) if is_needed else found
+            refuse_changes(paths.root, () if accept_change else all_found.changes)
+            return all_found.updates, all_found.changes
+
+        options |= {"updates": found.updates, "confirm": confirm}
+        return conduct(paths, found.spec, started, observer, **options)
+
+
 def _decide_workers(spec: SweepSpec) -> SweepSpec:
     """Write down how many workers a deterministic sweep has: what a trial knows depends on it."""
     if not spec.deterministic:
         return spec
-    limits = spec.limits.model_copy(update={"workers": count_workers(spec.limits.workers)})
+    workers = _divide(spec, sys.maxsize).workers
+    limits = spec.limits.model_copy(update={"workers": workers})
     return spec.model_copy(update={"limits": limits})
+
+
+def _divide(spec: SweepSpec, trials: int) -> Share:
+    resources = spec.resources
+    slots = open_devices(resources).num_slots
+    return divide_cores(spec.limits.workers, trials, threads=resources.threads, gpu_slots=slots)
 
 
 def _name_candidates(mappings: Sequence[Mapping[str, Scalar]]) -> list[Candidate]:
@@ -243,6 +325,9 @@ def _create_folder(
     queued: Sequence[Candidate],
 ) -> None:
     record = _describe_sweep(spec, found)
+    folder = space.resolve().parent
+    record["fingerprint"] = fingerprint(spec, folder).to_json()
+    record["space_folder"] = describe_folder(folder, paths.root)
 
     def fill(folder: Path) -> None:
         new = SweepPaths(folder)
@@ -252,10 +337,10 @@ def _create_folder(
         queue_in_new_sweep(new, know_space(spec, record), queued, sweep_id=record["sweep_id"])
         write_json(new.spec, record)
 
-    paths.root.parent.mkdir(parents=True, exist_ok=True)
     if paths.root.exists():
         paths.root.rmdir()
-    commit_dir(paths.root, fill)
+    with telling_full_disk(paths):
+        commit_dir(paths.root, fill)
 
 
 def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
@@ -265,36 +350,9 @@ def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "spec": spec_to_json(spec),
         "space": found["space"],
-        "fingerprint": fingerprint(spec).to_json(),
         "metrics": found["metrics"],
         "data": found["data"],
-        "data_digests": found["digests"],
+        "data_parts": found["data_parts"],
         # Part of every trial's identity: another count changes the last bits of the weights.
-        "threads": divide_cores(spec.limits.workers, spec.limits.trials).threads,
+        "threads": _divide(spec, spec.limits.trials).threads,
     }
-
-
-def _override_limits(spec: SweepSpec, overrides: Sequence[str]) -> SweepSpec:
-    record = spec_to_json(spec)
-    for override in overrides:
-        node, path = parse_override(override)
-        if len(path) != 2 or path[0] != "limits":
-            raise OptionError(
-                f"--set {override}: only limits may change when a sweep is resumed, "
-                "such as limits.trials=50."
-            )
-        record["limits"] |= node.to_python()["limits"]
-    changed = spec_from_json(record)
-    if spec.deterministic and changed.limits.workers != spec.limits.workers:
-        raise OptionError(
-            f"limits.workers: {changed.limits.workers!r} instead of {spec.limits.workers}, but "
-            "the sweep is deterministic: what a trial knows of the others depends on the number "
-            "of workers it began with. Leave it as it is, or start a new sweep."
-        )
-    return changed
-
-
-def _find_changes(record: Mapping[str, Any], spec: SweepSpec) -> list[str]:
-    old_spec = spec_from_json(record["spec"])
-    old = Fingerprint.from_json(record["fingerprint"])
-    return diff_fingerprints(old, fingerprint(spec), old_spec, spec)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.checkpoints.keep import Deletions
 from sweeps.durable import find_leftovers, remove_entry, restore_dir
 from sweeps.errors import OptionError
 from sweeps.lock import hold_sweep
@@ -16,7 +17,7 @@ from sweeps.search.study import read_study
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import SweepSpec, spec_from_json
 from sweeps.spec.units import parse_size
-from sweeps.worker.disk import ENDED, collect_checkpoints
+from sweeps.worker.disk import choose_files
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ def tidy(
     *,
     dry_run: bool = False,
     keep_best: int | None = None,
+    keep_latest: int | None = None,
     max_disk: str | None = None,
 ) -> list[Freeable]:
-    """Delete the checkpoints that ``keep`` does not ask for, leftovers, and what nobody continues.
+    """Delete the checkpoints and states that ``keep`` does not ask for, and leftovers.
 
     If the process dies in between, the next call deletes the rest.
 
@@ -47,6 +49,8 @@ def tidy(
         folder: The sweep's folder.
         dry_run: Only say what would go.
         keep_best: How many ended trials keep their checkpoint, instead of ``keep.best``.
+        keep_latest: How many of them keep the state from which they can be extended, instead of
+            ``keep.latest``.
         max_disk: What all checkpoints may use, such as ``1GB``, instead of ``keep.max_disk``.
 
     Returns:
@@ -58,43 +62,44 @@ def tidy(
         OptionError: `max_disk` is no size.
     """
     paths = SweepPaths(Path(folder).resolve())
-    spec = _override(spec_from_json(read_sweep_record(paths)["spec"]), keep_best, max_disk)
+    given = {"best": keep_best, "latest": keep_latest, "max_disk": _parse_size(max_disk)}
+    spec = _override(spec_from_json(read_sweep_record(paths)["spec"]), given)
     with hold_sweep(paths.lock):
         restore_dir(paths.bundle.root)
         trials = read_study(paths)
         leader = find_leader(trials, spec.objectives, spec.export.choose)
         number = leader.number if leader else None
-        chosen = collect_checkpoints(paths, spec, trials, number, dry_run=True).trials
+        chosen = choose_files(paths, spec, trials, number)
         found = [_measure(path) for path in _list_unneeded(paths, trials, chosen)]
         for entry in [] if dry_run else found:
             remove_entry(entry.path)
     return found
 
 
-def _override(spec: SweepSpec, keep_best: int | None, max_disk: str | None) -> SweepSpec:
-    changed: dict[str, int] = {}
-    if keep_best is not None:
-        changed["best"] = keep_best
-    if max_disk is not None:
-        try:
-            changed["max_disk"] = parse_size(max_disk)
-        except ValueError as error:
-            raise OptionError(f"--max-disk {max_disk}: {error}.") from error
+def _parse_size(text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_size(text)
+    except ValueError as error:
+        raise OptionError(f"--max-disk {text}: {error}.") from error
+
+
+def _override(spec: SweepSpec, given: Mapping[str, int | None]) -> SweepSpec:
+    changed = {name: value for name, value in given.items() if value is not None}
     return spec.model_copy(update={"keep": spec.keep.model_copy(update=changed)})
 
 
 def _list_unneeded(
-    paths: SweepPaths, trials: Sequence[TrialRecord], chosen: Collection[int]
+    paths: SweepPaths, trials: Sequence[TrialRecord], chosen: Deletions
 ) -> Iterator[Path]:
     yield from find_leftovers(paths.root)
+    yield from find_leftovers(paths.trials)
     for trial in trials:
         folder = paths.trial(trial.number)
-        has_ended = trial.state in ENDED
-        if has_ended and folder.latest.exists():
+        if trial.number in chosen.latest:
             yield folder.latest
         else:
             yield from find_leftovers(folder.latest)
-        if trial.number in chosen:
+        if trial.number in chosen.checkpoints:
             # best.json stays and says what there was.
             yield from sorted({*folder.checkpoints.iterdir()} - {folder.best})
         else:

@@ -19,6 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills", type=int, default=5, help="how often the driver of one sweep is killed"
     )
+    parser.addoption(
+        "--soak-seconds", type=float, default=20, help="how long sweeps run under random faults"
+    )
+    parser.addoption("--starts", type=int, default=1, help="how often an engine starts and ends")
 
 
 @pytest.fixture
@@ -26,6 +30,13 @@ def kills(request: pytest.FixtureRequest) -> int:
     """How often to kill the driver of one sweep."""
     number: int = request.config.getoption("--kills")
     return number
+
+
+@pytest.fixture
+def soak_seconds(request: pytest.FixtureRequest) -> float:
+    """How long to run sweeps under random faults."""
+    seconds: float = request.config.getoption("--soak-seconds")
+    return seconds
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ LAYERS = {
     "errors": 0,
     "durable": 0,
     "lock": 0,
+    "causes": 0,
     "spec": 1,
     "starters": 2,
     "converters": 2,
@@ -40,8 +41,10 @@ LAYERS = {
     "preflight": 5,
     "reading": 5,
     "conductor": 6,
+    "resuming": 6,
     "warm_start": 6,
     "tidying": 6,
+    "extending": 6,
     "sweep": 7,
     "report": 8,
     "": 9,  # the facade, sweeps/__init__.py
@@ -66,12 +69,23 @@ HEAVY_ROOMS = ("training", "bundles")
 RENAMES = {"os": {"replace", "rename", "renames"}, "shutil": {"move"}}
 UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
-UNSAFE_ATTRIBUTES = {"joblib.load", "joblib.dump", "torch.load"}
+UNSAFE_ATTRIBUTES = {"joblib.load", "joblib.dump", "torch.load", "os.system", "os.popen"}
+UNSAFE_METHODS = {"enable_unsafe_deserialization", "unsafe_load", "full_load", "func_load"}
+UNSAFE_OPTIONS = {  # argument of a call -> the one value that is safe
+    "allow_pickle": "False",
+    "safe_mode": "True",
+    "shell": "False",
+    "typ": "'safe'",
+}
+SERVER_MODULES = {"socketserver", "http", "xmlrpc", "wsgiref", "aiohttp", "flask", "grpc"}
+SERVER_METHODS = {"bind", "listen", "create_server", "start_server", "create_unix_server"}
 UNSAFE_ALLOWED: dict[str, str] = {}  # module -> the reason; CMA-ES needs none, it is computed anew
 
 ENVIRONMENT_ROOMS = ("cli", "__main__")
 ENVIRONMENT_ALLOWED = {
     "sweeps.worker.fork_server": "sets the threads and the log level of the processes it starts",
+    "sweeps.worker.devices": "looks which GPUs CUDA_VISIBLE_DEVICES leaves us, as CUDA would",
+    "sweeps.training.runtime": "sets CUDA_VISIBLE_DEVICES, by which CUDA hears of the trial's GPU",
 }
 
 PUBLIC_NAMES = [
@@ -83,6 +97,7 @@ PUBLIC_NAMES = [
     "TrialRecord",
     "check",
     "enqueue",
+    "extend",
     "load",
     "plan",
     "read",
@@ -266,6 +281,17 @@ def test_unsafe_calls_no_pickle_no_eval() -> None:
         "exec(code)",
         "joblib.load(path)",
         "np.load(path, allow_pickle=True)",
+        "import cPickle",
+        "from joblib import load\njoblib.load(path)",
+        "import shelve",
+        "import marshal",
+        "compile(text, 'x', 'exec')",
+        "keras.config.enable_unsafe_deserialization()",
+        "keras.models.load_model(path, safe_mode=False)",
+        "yaml.unsafe_load(text)",
+        "ruamel.yaml.YAML(typ='unsafe')",
+        "subprocess.run(text, shell=True)",
+        "os.system(text)",
     ],
 )
 def test_unsafe_calls_are_found(line: str) -> None:
@@ -276,6 +302,26 @@ def test_unsafe_calls_are_found(line: str) -> None:
 def test_unsafe_calls_keras_compile_is_none() -> None:
     """`model.compile` and `re.compile` are not the builtin."""
     assert find_unsafe_calls({"sweeps.search.study": "model.compile()\nre.compile('a')"}) == []
+
+
+def test_servers_there_are_none() -> None:
+    """Nothing listens, so that nobody can connect (promise P12)."""
+    expect_none(find_servers(read_package()))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import socketserver",
+        "from http.server import HTTPServer",
+        "socket.create_server(('', 0))",
+        "connection.bind(('', 0))",
+        "connection.listen()",
+    ],
+)
+def test_servers_are_found(line: str) -> None:
+    """The rule sees the modules, and a socket that is given an address."""
+    assert find_servers({"sweeps.worker.supervisor": line}) != []
 
 
 def test_unsafe_allow_list_has_no_stale_entry() -> None:
@@ -467,12 +513,29 @@ def is_unsafe(node: ast.AST) -> bool:
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").partition(".")[0] in UNSAFE_MODULES
     if isinstance(node, ast.Attribute):
-        return ast.unparse(node) in UNSAFE_ATTRIBUTES
-    if isinstance(node, ast.keyword):
-        return node.arg == "allow_pickle" and ast.unparse(node.value) != "False"
+        return ast.unparse(node) in UNSAFE_ATTRIBUTES or node.attr in UNSAFE_METHODS
+    if isinstance(node, ast.keyword) and node.arg in UNSAFE_OPTIONS:
+        return ast.unparse(node.value) != UNSAFE_OPTIONS[node.arg]
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id in UNSAFE_CALLS
     return False
+
+
+def find_servers(sources: Sources) -> list[str]:
+    """List what could listen on a socket."""
+    return [
+        f"{module}:{node.lineno}: {ast.unparse(node)} can listen. Use a pair of sockets."
+        for module, node in walk_all(sources)
+        if is_server(node)
+    ]
+
+
+def is_server(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name.partition(".")[0] in SERVER_MODULES for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").partition(".")[0] in SERVER_MODULES
+    return isinstance(node, ast.Attribute) and node.attr in SERVER_METHODS
 
 
 def find_stale_exceptions(sources: Sources) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from sweeps.durable import (
     commit_dir,
     digest_file,
     encode_json,
+    has_space,
     make_dir,
     read_json,
     remove_leftovers,
@@ -143,6 +145,7 @@ def test_commit_dir_syncs_every_file_before_its_name(tmp_path: Path, operations:
         (folder / "assets" / "words").write_bytes(b"a")
         (folder / "model").write_bytes(b"b")
 
+    (tmp_path / "space.yaml").touch()
     commit_dir(tmp_path / "bundle", fill)
     assert operations == [
         "sync model",
@@ -173,9 +176,54 @@ def test_make_dir_syncs_the_parent_of_each_new_folder(
     tmp_path: Path, operations: list[str]
 ) -> None:
     """A file is lost with its folder's name, so that name must be on disk too."""
-    make_dir(tmp_path / "trials" / "0007")
+    (tmp_path / "space.yaml").touch()
     make_dir(tmp_path / "trials" / "0007")
     assert operations == [f"sync {tmp_path.name}", "sync trials"]
+
+
+def test_make_dir_trusts_a_folder_only_once_something_is_in_it(
+    tmp_path: Path, operations: list[str]
+) -> None:
+    """Who made an empty one may have been killed before its name was on disk."""
+    folder = tmp_path / "trials" / "0007"
+    folder.mkdir(parents=True)
+    make_dir(folder)
+    assert operations == ["sync trials"]
+    (folder / "params.json").touch()
+    make_dir(folder)
+    assert operations == ["sync trials"]
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from sweeps.durable import has_space
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
+print([has_space(Path(sys.argv[1]), size) for size in (1, 1_400_000, 1_600_000, 1 << 60)])
+"""
+
+
+def test_has_space_tries_it_out_and_leaves_nothing(tmp_path: Path) -> None:
+    """A limit of a user or of a file shows only when something is written."""
+    command = [sys.executable, "-c", LIMITED, str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == "[True, True, False, False]\n"
+    assert list_names(tmp_path) == []
+
+
+def test_has_space_of_a_broken_disk_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what says that the disk is full is waited for."""
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        has_space(tmp_path, 1)
+    assert list_names(tmp_path) == []
 
 
 @pytest.mark.parametrize("renames", [0, 1, 2])
@@ -268,7 +316,7 @@ def test_remove_leftovers_deletes_temporary_entries_only(tmp_path: Path) -> None
     (tmp_path / "kept" / "file").touch()
     (tmp_path / ".tmp-1-a.keras").touch()
     (tmp_path / ".tmp-99-epoch-000001").mkdir()
-    (tmp_path / ".tmp-99-epoch-000001" / "arrays.npz").touch()
+    (tmp_path / ".tmp-99-epoch-000001" / "arrays.bin").touch()
     (tmp_path / ".tmp-2-link").symlink_to(tmp_path / "kept")
     remove_leftovers(tmp_path)
     assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["kept", "file"]

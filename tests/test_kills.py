@@ -94,7 +94,11 @@ def test_trial_process_killed_in_mid_epoch_leaves_its_siblings_alone(
 ) -> None:
     """The killed trial is recorded as failed; all others are what they are without it."""
     space = make_space(
-        **SLOW, sampler="random", pruner="none", limits="{trials: 4, workers: 2}", seed="5"
+        **SLOW,
+        sampler="random",
+        pruner="none",
+        limits="{trials: 4, workers: 2, retries: {killed: 0}}",
+        seed="5",
     )
     whole = sweeps.run(space, results=tmp_path / "whole")
     root = tmp_path / "killed" / "tiny"

@@ -48,7 +48,7 @@ def test_plan_tells_space_models_and_needs(make_declaring: MakeSpace) -> None:
     assert smallest.num_weights == 4 * 4 + 4 + 4 * 2 + 2
     assert largest.num_weights == 4 * 8 + 8 + 2 * (8 * 8 + 8) + 8 * 2 + 2
     assert (largest.checkpoint_bytes or 0) > (smallest.checkpoint_bytes or 0) > 10_000
-    assert report.estimate.disk_bytes == (3 + 3 + 1) * (largest.checkpoint_bytes or 0)
+    assert report.estimate.disk_bytes == (3 + 3 + 3 + 1) * (largest.checkpoint_bytes or 0)
     assert report.estimate.seconds is not None
     assert report.discovery.failures == ()
 
@@ -211,7 +211,7 @@ def test_resume_proposes_from_the_recorded_space(
 
     monkeypatch.setattr(LocalEngine, "run_task", note)
     assert sweeps.resume(cut.folder).to_rows() == whole.to_rows()
-    assert set(tasks) == {"trial", "export"}
+    assert set(tasks) == {"inspect_data", "trial", "export"}
 
 
 def test_run_model_that_is_too_large_is_proposed_again(

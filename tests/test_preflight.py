@@ -29,6 +29,14 @@ def find_problems(folder: Path, text: str, metric: str = "val_loss") -> list[str
     [
         ("checkpoint: {mode: max}", "checkpoint.mode: got 'max', but 'val_loss' is the objective"),
         ("checkpoint: {monitor: fitness}", "checkpoint.mode: got None; expected min or max"),
+        (
+            "checkpoint: {save_best_only: false, save_freq: 5, path: '{epoch}-{batch}.keras'}\n"
+            "keep: {trial_best: 2}",
+            "keep.trial_best: got 2, but with save_freq: 5 and save_best_only: false",
+        ),
+        ("keep: {best: 1, latest: 2}", "keep.latest: got 2 with keep.best: 1"),
+        ("keep: {latest: 1}\nfolds: 3", "keep.latest: got 1 beside repeats or folds"),
+        ("keep: {latest: -1}", "keep.latest: got -1; expected a whole number, at least 0"),
         ("checkpoint: {monitor: num_weights, mode: min}", "which no epoch changes"),
         ("checkpoint: {save_freq: 5}", "'val_loss' (objective.metric) exists only after an epoch"),
         ("checkpoint: {path: '{batch}.keras'}", "checkpoint.path: got the field {batch}"),

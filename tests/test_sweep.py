@@ -66,6 +66,8 @@ def test_run_leaves_the_folder_that_paths_draws(make_space: MakeSpace, tmp_path:
         f"trials/0000/checkpoints/{checkpoint}",
         "trials/0000/checkpoints/best.json",
         "trials/0000/history.csv",
+        "trials/0000/latest/epoch-000003/arrays.bin",
+        "trials/0000/latest/epoch-000003/state.json",
         "trials/0000/log.txt",
         "trials/0000/outcome.json",
         "trials/0000/params.json",
@@ -306,7 +308,10 @@ def test_run_ends_when_too_many_trials_fail(make_space: MakeSpace, tmp_path: Pat
         limits="{trials: 20, workers: 1, failures: 2}",
     )
     report = sweeps.run(space, results=tmp_path)
-    assert report.stopped == "2 trials failed, as many as limits.failures allows"
+    assert report.stopped.startswith(
+        "2 trials failed, as many as limits.failures allows (2 error); "
+        "the last one: ValueError: the user's own mistake (at "
+    )
     assert len(report.trials) == 2
     assert report.best is None
 
@@ -390,7 +395,7 @@ def test_check_reports_metrics_parameters_and_loop(make_space: MakeSpace) -> Non
         ({"model": "MODEL:missing"}, "has no 'missing'"),
         ({"model": "MODEL:return_nothing"}, "returned NoneType"),
         ({"model": "MODEL:not_compiled"}, "not compiled"),
-        ({"model": "MODEL:not_loadable"}, "Could not locate class 'Unregistered'.*register_keras"),
+        ({"model": "MODEL:not_loadable"}, "again: it holds Unregistered of .*register_keras"),
         ({"model": "MODEL:raising"}, "RuntimeError: my own bug"),
         ({"model": "MODEL:exiting"}, "model"),
         ({"data": "MODEL:wrong_lengths"}, "different lengths"),

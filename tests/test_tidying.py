@@ -8,13 +8,13 @@ import pytest
 
 from sweeps.checkpoints.store import BestCheckpoint, BestStore, LatestStore, open_best
 from sweeps.cli.app import run_command_line
-from sweeps.durable import write_json
+from sweeps.durable import read_json, write_json
 from sweeps.errors import OptionError, SweepHeldError
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.search.study import open_study
 from sweeps.search.trials import TrialOutcome
-from sweeps.spec.model import Objective, SweepSpec, spec_to_json
+from sweeps.spec.model import Objective, SweepSpec, spec_from_json, spec_to_json
 from sweeps.spec.parameters import Parameter
 from sweeps.tidying import tidy
 
@@ -63,20 +63,36 @@ def list_all(paths: SweepPaths) -> list[Path]:
     return sorted(each for each in paths.root.rglob("*") if each != paths.lock)
 
 
-def test_tidy_deletes_latest_states_of_finished_trials_and_leftovers(paths: SweepPaths) -> None:
-    """What nobody continues goes; an interrupted trial keeps its state."""
+def test_tidy_deletes_states_that_are_not_asked_for_and_leftovers(paths: SweepPaths) -> None:
+    """The best may be extended, an interrupted trial will go on; other states go."""
     leftovers = [paths.root / ".tmp-1-bundle", paths.trial(3).checkpoints / ".tmp-1-a.keras"]
     for path in leftovers:
         path.write_bytes(bytes(SIZE))
-    freed = tidy(paths.root)
+    freed = tidy(paths.root, keep_latest=1)
     assert {entry.path for entry in freed} == {
         *leftovers,
-        *(paths.trial(number).latest for number in range(3)),
+        *(paths.trial(number).latest for number in range(2)),
     }
     assert not any(entry.path.exists() for entry in freed)
+    assert LatestStore(paths.trial(2)).find() is not None
     assert LatestStore(paths.trial(3)).find() is not None
     assert list_models(paths) == [0, 1, 2, 3]
-    assert tidy(paths.root) == []
+    assert tidy(paths.root, keep_latest=1) == []
+
+
+def test_tidy_keeps_what_a_new_extension_has_not_copied_yet(paths: SweepPaths) -> None:
+    """Until then the state and the checkpoint of its source belong to a trial that will go on."""
+    spec = spec_from_json(read_json(paths.spec)["spec"])
+    with open_study(paths, spec, sweep_id="test") as study:
+        study.extend(0, 5)
+    tidy(paths.root, keep_best=1, keep_latest=0)
+    assert list_models(paths) == [0, 2, 3]
+    assert LatestStore(paths.trial(0)).find() is not None
+    assert LatestStore(paths.trial(2)).find() is None
+    paths.trial(4).root.mkdir()
+    tidy(paths.root, keep_best=1, keep_latest=0)
+    assert list_models(paths) == [2, 3]
+    assert LatestStore(paths.trial(0)).find() is None
 
 
 @pytest.mark.parametrize("options", [{"keep_best": 1}, {"max_disk": "1kB"}])
@@ -91,7 +107,7 @@ def test_tidy_with_another_limit_keeps_the_leader_and_the_interrupted(
 
 
 def test_tidy_measures_what_would_be_left_after_the_rest_is_gone(paths: SweepPaths) -> None:
-    """States that go anyway cost no checkpoint: all fit into the limit once they are gone."""
+    """States go first and cost no checkpoint: all fit into the limit once they are gone."""
     state = sum(each.stat().st_size for each in paths.trial(3).latest.rglob("*") if each.is_file())
     tidy(paths.root, max_disk=f"{4 * SIZE + state}B")
     assert list_models(paths) == [0, 1, 2, 3]
@@ -100,9 +116,9 @@ def test_tidy_measures_what_would_be_left_after_the_rest_is_gone(paths: SweepPat
 def test_tidy_dry_run_lists_the_same_and_deletes_nothing(paths: SweepPaths) -> None:
     """What is listed is what goes."""
     before = list_all(paths)
-    listed = tidy(paths.root, dry_run=True, keep_best=1)
+    listed = tidy(paths.root, dry_run=True, keep_best=1, keep_latest=0)
     assert list_all(paths) == before
-    assert tidy(paths.root, keep_best=1) == listed
+    assert tidy(paths.root, keep_best=1, keep_latest=0) == listed
     assert sum(entry.num_bytes for entry in listed) > 5 * SIZE
 
 

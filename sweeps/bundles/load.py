@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.bundles.manifest import verify_files
+from sweeps.durable import refuse_links
 from sweeps.errors import NoLeaderError, SweepNotFoundError
 from sweeps.paths import BundlePaths, SweepPaths
 
@@ -16,18 +17,19 @@ def find_bundle(folder: Path) -> BundlePaths:
     Raises:
         NoLeaderError: The folder is a sweep that has no bundle yet.
         SweepNotFoundError: The folder is neither a sweep nor a bundle.
+        UnsafeFolderError: It holds a link, which is never followed.
     """
-    if (bundle := BundlePaths(folder)).manifest.exists():
+    bundle, sweep = BundlePaths(folder), SweepPaths(folder)
+    if not any(file.exists() for file in (bundle.manifest, sweep.bundle.manifest, sweep.spec)):
+        raise SweepNotFoundError(f"{folder}: neither a sweep's folder nor a bundle.")
+    refuse_links(folder)
+    if bundle.manifest.exists():
         return bundle
-    sweep = SweepPaths(folder)
     if sweep.bundle.manifest.exists():
         return sweep.bundle
-    if sweep.spec.exists():
-        raise NoLeaderError(
-            f"{folder}: there is no bundle yet. Finish the sweep with: "
-            f"python -m sweeps resume {folder}"
-        )
-    raise SweepNotFoundError(f"{folder}: neither a sweep's folder nor a bundle.")
+    raise NoLeaderError(
+        f"{folder}: there is no bundle yet. Finish the sweep with: python -m sweeps resume {folder}"
+    )
 
 
 def load_bundle(folder: Path) -> Any:
@@ -38,7 +40,9 @@ def load_bundle(folder: Path) -> Any:
 
     Raises:
         BundleError: A file was changed, removed or added since the export.
-        ValueError: The model holds code or classes that Keras does not load on trust.
+        UnsafeFolderError: The folder holds a link, which is never followed.
+        UnsafeModelError: The model holds code, classes that are not registered in this process, or
+            what else is not loaded on trust.
     """
     bundle = find_bundle(folder)
     verify_files(bundle)

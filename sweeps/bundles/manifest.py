@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sweeps.durable import digest_file, read_json, write_json
+from sweeps.durable import digest_file, read_json, refuse_links, write_json
 from sweeps.errors import BundleError
 from sweeps.paths import BundlePaths
 
@@ -60,10 +60,11 @@ def verify_files(bundle: BundlePaths) -> dict[str, Any]:
 
     Raises:
         BundleError: A file was changed, truncated, removed or added; the message names it.
+        UnsafeFolderError: It holds a link, which is never followed.
     """
     manifest = read_manifest(bundle)
     listed: dict[str, Any] = manifest["files"]
-    _refuse_links(bundle)
+    refuse_links(bundle.root)
     for name, recorded in listed.items():
         path = _resolve(bundle, name)
         if not path.is_file():
@@ -80,16 +81,9 @@ def verify_files(bundle: BundlePaths) -> dict[str, Any]:
     return manifest
 
 
-def _refuse_links(bundle: BundlePaths) -> None:
-    # A linked folder would hold files that the search below it never sees.
-    for path in bundle.root.rglob("*"):
-        if path.is_symlink():
-            raise BundleError(f"{path}: a symbolic link does not belong into a bundle. Remove it.")
-
-
 def _resolve(bundle: BundlePaths, name: str) -> Path:
     parts = Path(name).parts
-    if Path(name).is_absolute() or ".." in parts or not parts:
+    if Path(name).is_absolute() or ".." in parts or not parts or "\0" in name:
         raise BundleError(
             f"{bundle.manifest}: got the file name {name!r}, which leaves the bundle."
         )

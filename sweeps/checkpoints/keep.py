@@ -1,9 +1,10 @@
-"""Which trials keep their best checkpoint, so that disk stays bounded. Decides; deletes nothing."""
+"""What ended trials keep on disk, so that it stays bounded. Decides; deletes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from sweeps.checkpoints.better import Direction
 
@@ -17,12 +18,29 @@ class StoredTrial:
         state: ``complete``, ``pruned`` or ``failed``; anything else still runs or will go on.
         value: Its value; None where it has none.
         num_bytes: Size of all its checkpoints.
+        latest_bytes: Size of the states it can continue from.
+        is_extended: Another trial went on from its end, so that only that one may be extended.
     """
 
     number: int
     state: str
     value: float | None
     num_bytes: int
+    latest_bytes: int = 0
+    is_extended: bool = False
+
+
+@dataclass(frozen=True)
+class Deletions:
+    """What goes, in the order in which to delete it: states first, the worst trial first.
+
+    Attributes:
+        latest: Trials whose latest state goes.
+        checkpoints: Trials whose checkpoints go.
+    """
+
+    latest: tuple[int, ...] = ()
+    checkpoints: tuple[int, ...] = ()
 
 
 def choose_deletions(
@@ -32,12 +50,14 @@ def choose_deletions(
     direction: Direction,
     best: int | None = None,
     max_bytes: int | None = None,
-) -> list[int]:
-    """Choose the trials whose checkpoints go, in the order in which to delete them.
+    latest: int = 0,
+) -> Deletions:
+    """Choose the trials whose checkpoints and latest states go.
 
-    Failed and pruned trials go first, then complete ones, the worst of each first. The leader stays
-    even where it alone is larger than the limit, and so does whatever a trial that has not ended
-    needs.
+    A latest state serves only to extend a complete trial, so it goes where the trial's checkpoint
+    does, and before any checkpoint where disk is short. Of checkpoints those of failed and pruned
+    trials go first, then of complete ones, the worst of each first. The leader's stays even where
+    it alone is larger than the limit, and so does whatever a trial that has not ended needs.
 
     Args:
         trials: All trials that have something on disk.
@@ -45,25 +65,41 @@ def choose_deletions(
         direction: ``minimize`` or ``maximize``.
         best: How many ended trials keep their checkpoint; None means all.
         max_bytes: What all trials may use together, in bytes; None means no limit.
+        latest: How many complete trials keep their latest state.
 
     Raises:
-        ValueError: `best` is below 1 or `max_bytes` is negative.
+        ValueError: `best` is below 1, `latest` below 0 or `max_bytes` is negative.
     """
-    if (best is not None and best < 1) or (max_bytes is not None and max_bytes < 0):
-        message = f"expected best >= 1 and max_bytes >= 0, got {best!r} and {max_bytes!r}"
-        raise ValueError(message)
+    if (best is not None and best < 1) or (max_bytes is not None and max_bytes < 0) or latest < 0:
+        given = f"{best!r}, {max_bytes!r} and {latest!r}"
+        raise ValueError(f"expected best >= 1, max_bytes >= 0 and latest >= 0, got {given}")
     ended = [trial for trial in trials if trial.state in _RANKS]
-    worst_first = sorted(ended, key=lambda trial: _rank(trial, leader, direction))
-    num_bytes = sum(trial.num_bytes for trial in trials)
-    chosen: list[int] = []
-    for trial in worst_first:
-        too_many = best is not None and len(ended) - len(chosen) > best
-        too_large = max_bytes is not None and num_bytes > max_bytes
-        if trial.number == leader or not (too_many or too_large):
-            break
-        chosen.append(trial.number)
-        num_bytes -= trial.num_bytes
-    return chosen
+    ended.sort(key=lambda trial: _rank(trial, leader, direction))
+    stored = [trial for trial in ended if trial.num_bytes]
+    num_over = 0 if best is None else max(0, len(stored) - best)
+    over, left = stored[:num_over], stored[num_over:]
+    complete = [each for each in left if each.state == "complete" and not each.is_extended]
+    extendable = complete[max(0, len(complete) - latest) :]
+    held = [trial for trial in ended if trial.latest_bytes]
+    states = [trial for trial in held if trial not in extendable]
+    if max_bytes is not None:
+        excess = sum(trial.num_bytes + trial.latest_bytes for trial in trials) - max_bytes
+        excess -= sum(trial.num_bytes for trial in over)
+        excess -= sum(trial.latest_bytes for trial in states)
+        states += _take([each for each in held if each not in states], "latest_bytes", excess)
+        excess -= sum(trial.latest_bytes for trial in held if trial in extendable)
+        over += _take([each for each in left if each.number != leader], "num_bytes", excess)
+    return Deletions(_list_numbers(states), _list_numbers(over))
+
+
+def _take(trials: Sequence[StoredTrial], size: str, excess: int) -> list[StoredTrial]:
+    """Take the first trials whose sizes together make up for what is too much."""
+    freed_before = accumulate((getattr(trial, size) for trial in trials), initial=0)
+    return [trial for trial, freed in zip(trials, freed_before, strict=False) if freed < excess]
+
+
+def _list_numbers(trials: Sequence[StoredTrial]) -> tuple[int, ...]:
+    return tuple(trial.number for trial in trials)
 
 
 _RANKS = {"failed": 0, "pruned": 1, "complete": 2}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,11 @@ from sweeps.durable import (
     write_json,
 )
 from sweeps.errors import CheckpointError
-from sweeps.paths import TrialPaths
+from sweeps.paths import TrialPaths, is_file_name
 
 SCHEMA = 1
 _STATE_NAME = re.compile(r"epoch-([0-9]{6,})(?:-batch-([0-9]{6,}))?")
-_ARRAYS = "arrays.npz"
+_ARRAYS = "arrays.bin"
 _STATE = "state.json"
 
 
@@ -46,6 +46,7 @@ class BestCheckpoint:
         monitored: Its value at that epoch.
         batch: The batch of the epoch after which it was saved, 1-based; None with
             ``save_freq: epoch``.
+        kept: The next best ones, best first, whose files stay beside it.
     """
 
     file: str
@@ -57,18 +58,24 @@ class BestCheckpoint:
     monitor: str | None = None
     monitored: float | None = None
     batch: int | None = None
+    kept: tuple[BestCheckpoint, ...] = ()
 
     @property
     def rank(self) -> float:
         """The value by which it is the best one: that of the monitored metric."""
         return self.value if self.monitored is None else self.monitored
 
+    @property
+    def all_kept(self) -> tuple[BestCheckpoint, ...]:
+        """This one and those kept beside it, best first."""
+        return (self, *self.kept)
+
 
 class BestStore:
     """Keeps a trial's best checkpoint: complete, digest-checked, and never without one.
 
-    A new file gets its own name and becomes the best one when ``best.json`` names it. The older one
-    is deleted only after that.
+    A new file gets its own name and becomes the best one when ``best.json`` names it. What that no
+    longer names is deleted only after that.
 
     Args:
         trial: Where the trial's files lie.
@@ -91,7 +98,7 @@ class BestStore:
         try:
             record = read_json(path)
             _check_schema(path, record.pop("schema"))
-            best = BestCheckpoint(**record)
+            best = best_from_json(record)
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             message = f"{path}: the record of the best checkpoint is damaged ({error})."
             raise CheckpointError(
@@ -113,23 +120,42 @@ class BestStore:
         return digest
 
     def commit(self, best: BestCheckpoint) -> None:
-        """Make a written file the best one, then drop the older one."""
+        """Record the best one with those beside it, then drop what is not recorded any more."""
         write_json(self._trial.best, {"schema": SCHEMA, **asdict(best)})
-        self.remove_others(best.file)
+        self.remove_others(best)
 
-    def remove_others(self, name: str) -> None:
-        """Delete what a killed attempt left behind, and all but `name` unless all are kept."""
+    def remove_others(self, best: BestCheckpoint | None) -> None:
+        """Delete what a killed attempt left, and what `best` does not name unless all are kept."""
         remove_leftovers(self._trial.checkpoints)
         if self._keep_older:
             return
-        for other in {*self.names()} - {name, self._trial.best.name}:
+        named = {each.file for each in best.all_kept} if best else set()
+        for other in {*self.names()} - named - {self._trial.best.name}:
             (self._trial.checkpoints / other).unlink()
+
+    def clear(self) -> None:
+        """Delete the record and all files: the trial begins anew."""
+        self._trial.best.unlink(missing_ok=True)  # first: it never names what is gone
+        shutil.rmtree(self._trial.checkpoints, ignore_errors=True)
 
     def names(self) -> list[str]:
         """List the names in use."""
         if not self._trial.checkpoints.exists():
             return []
         return [path.name for path in self._trial.checkpoints.iterdir()]
+
+
+def best_from_json(record: Mapping[str, Any]) -> BestCheckpoint:
+    """Read the fields that `dataclasses.asdict` gave.
+
+    Raises:
+        TypeError: They are not those of a best checkpoint.
+        ValueError: A file's name leads out of the trial's folder.
+    """
+    if not is_file_name(record["file"]):
+        raise ValueError(f"got the file name {record['file']!r}, which leaves the folder")
+    kept = tuple(best_from_json(each) for each in record.get("kept", ()))
+    return BestCheckpoint(**{**record, "kept": kept})
 
 
 def open_best(trial: TrialPaths) -> Path:
@@ -229,6 +255,12 @@ class LatestStore:
     def clear(self) -> None:
         """Delete all states: the trial is finished and will not continue."""
         shutil.rmtree(self._root, ignore_errors=True)
+
+    def keep_newest(self) -> None:
+        """Delete all but the newest state: the trial is finished, but may be extended."""
+        self.remove_leftovers()
+        for _, path in self._list_states()[:-1]:
+            shutil.rmtree(path)
 
     def _remove_all_but_two(self, newest: tuple[int, int]) -> None:
         # A state with a higher number is damaged: otherwise the trial had continued from it.

@@ -18,6 +18,7 @@ COMMANDS = Menu(
         "init": "sweeps.cli.init:init",
         "convert": "sweeps.cli.convert:convert",
         "enqueue": "sweeps.cli.enqueue:enqueue",
+        "extend": "sweeps.cli.extend:extend",
         "gc": "sweeps.cli.gc:gc",
         "schema": "sweeps.cli.schema:schema",
     },

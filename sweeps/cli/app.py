@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -14,10 +13,18 @@ import typer.main
 
 from sweeps import __version__
 from sweeps.cli import COMMANDS
-from sweeps.errors import CheckError, SweepsError
+from sweeps.errors import (
+    CheckError,
+    SweepsError,
+    TerminatedError,
+    describe_traceback,
+    mask_secrets,
+)
+from sweeps.worker.signals import raising_on_sigterm
 
 PROGRAM = "python -m sweeps"
 INTERRUPTED_STATUS = 130
+TERMINATED_STATUS = 75
 
 # Typer has its own copy of click since 0.26 and does not name this class.
 _UsageError: Any = typer.BadParameter.__base__
@@ -32,12 +39,13 @@ def run_command_line(arguments: Sequence[str]) -> int:
     """
     debug = "--debug" in arguments
     try:
-        status = _invoke(list(arguments))
+        with raising_on_sigterm():
+            status = _invoke(list(arguments))
     except BrokenPipeError:  # `status | head`: the reader has what it wanted
         status = 0
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost edge
+    except (Exception, KeyboardInterrupt, TerminatedError) as error:  # noqa: BLE001 - the outermost edge
         if debug:
-            traceback.print_exception(error)
+            _tell(describe_traceback(error).rstrip())
         status = _tell_error(error, debug=debug)
     _flush_stdout()
     return status
@@ -146,6 +154,9 @@ def _tell_error(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         _tell("stopped by Ctrl-C")
         return INTERRUPTED_STATUS
+    if isinstance(error, TerminatedError):
+        _tell("stopped by SIGTERM")
+        return TERMINATED_STATUS
     hint = "" if debug else "; run again with --debug to see where it happened"
     _tell(f"unexpected error: {type(error).__name__}: {error}{hint}")
     return 1
@@ -159,7 +170,7 @@ def _tell_usage(error: Any) -> int:
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{mask_secrets(text)}\n")
 
 
 def _flush_stdout() -> None:

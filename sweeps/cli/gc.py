@@ -23,6 +23,16 @@ def gc(
             help="Keep the checkpoints of the N best trials, instead of what keep.best says.",
         ),
     ] = None,
+    keep_latest: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-latest",
+            metavar="N",
+            min=0,
+            help="Keep the states from which extend continues the N best of them, instead of what "
+            "keep.latest says.",
+        ),
+    ] = None,
     max_disk: Annotated[
         str | None,
         typer.Option(
@@ -33,7 +43,7 @@ def gc(
         ),
     ] = None,
 ) -> int:
-    """Delete the checkpoints that keep does not ask for, and what killed processes left.
+    """Delete checkpoints and states that keep does not ask for, and what killed processes left.
 
     The leader's checkpoint and whatever an unfinished trial needs always stay.
     """
@@ -45,7 +55,9 @@ def gc(
     from sweeps.tidying import tidy
 
     chosen = choose_folder(folder)
-    freed = tidy(chosen, dry_run=dry_run, keep_best=keep_best, max_disk=max_disk)
+    freed = tidy(
+        chosen, dry_run=dry_run, keep_best=keep_best, keep_latest=keep_latest, max_disk=max_disk
+    )
     lines = [f"{entry.path}  {format_bytes(entry.num_bytes)}" for entry in freed]
     total = format_bytes(sum(entry.num_bytes for entry in freed))
     lines.append(f"{chosen}: {'would free' if dry_run else 'freed'} {total}")

@@ -19,7 +19,13 @@ class Engine(Protocol):
     """
 
     def run_task(
-        self, request: Mapping[str, Any], answer: Ask, *, timeout_seconds: float | None = None
+        self,
+        request: Mapping[str, Any],
+        answer: Ask,
+        *,
+        timeout_seconds: float | None = None,
+        stall_seconds: float | None = None,
+        memory_bytes: int | None = None,
     ) -> Message | Death:
         """Run one task and answer its questions until it ends.
 
@@ -27,9 +33,12 @@ class Engine(Protocol):
         does: an exception of user code comes in the message, the death of a process as `Death`.
 
         Args:
-            request: What `perform_task` takes, with the number of ``threads``.
+            request: What `perform_task` takes, with the number of ``threads``, and the GPU
+                that it may see as ``device``.
             answer: Called in this thread with each question.
             timeout_seconds: When to kill the task; None means never.
+            stall_seconds: When to kill a task that has sent no message for so long.
+            memory_bytes: When to kill a task that holds more than this.
         """
 
     def dispatch(

@@ -19,6 +19,8 @@ class InlineEngine:
         answer: Ask,
         *,
         timeout_seconds: float | None = None,  # noqa: ARG002 - nobody is there to kill us
+        stall_seconds: float | None = None,  # noqa: ARG002
+        memory_bytes: int | None = None,  # noqa: ARG002
     ) -> Message:
         """Run one task here and now."""
         return perform_task(request, answer)

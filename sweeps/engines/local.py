@@ -2,40 +2,73 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import select
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import joblib
 
+from sweeps.causes import Cause
 from sweeps.engines._base import Result
 from sweeps.worker.fork_server import Child, ForkServer, ForkServerError
+from sweeps.worker.memory import MemoryWatch
 from sweeps.worker.messages import Ask, Line, Message
 from sweeps.worker.outcomes import Death
+from sweeps.worker.trial_process import LOST_SUPERVISOR
+
+_LONGEST_END_SECONDS = 2.0
+_LONGEST_POLL_SECONDS = 20 * 24 * 3600.0
+_MAX_DEAD_SERVERS = 5
+"""So many servers that die one after the other, and no task comes to its end, are too many."""
 
 
 class LocalEngine:
-    """Forks every task from a server that has imported Keras already."""
+    """Forks every task from a server that has imported Keras already.
+
+    Where the server dies, its tasks die with it, and the next task gets a new one.
+    """
 
     def __init__(self) -> None:
         self._server: ForkServer | None = ForkServer()
+        self._memory = MemoryWatch()
+        self._replacing = threading.Lock()
+        self._num_dead = 0
 
     def run_task(
-        self, request: Mapping[str, Any], answer: Ask, *, timeout_seconds: float | None = None
+        self,
+        request: Mapping[str, Any],
+        answer: Ask,
+        *,
+        timeout_seconds: float | None = None,
+        stall_seconds: float | None = None,
+        memory_bytes: int | None = None,
     ) -> Message | Death:
-        """Run one task in a child of its own."""
-        assert self._server is not None
+        """Run one task in a child of its own. It is gone when this returns, with all it started."""
         try:
-            connection, child = self._server.start_child(request)
+            connection, child = self._start_child(request)
         except ForkServerError as error:
             return Death(None, reason=str(error))
         line = Line(connection)
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        clock = _Clock(timeout_seconds, stall_seconds)
         try:
-            return _converse(line, child, answer, deadline)
+            with self._memory.watching(child, memory_bytes) as watched:
+                result = _converse(line, child, answer, clock)
+        except BaseException:
+            child.kill()  # nobody may write any more when what it was for is given up
+            raise
         finally:
             line.close()
+            _wait_for_end(child)
+            if child.status is not None:  # the server told it
+                self._num_dead = 0
+        if watched.verdict and isinstance(result, Death):
+            return Death(result.status, Cause.OUT_OF_MEMORY, watched.verdict)
+        return result
 
     def dispatch(
         self, supervise: Callable[[], Result], count: int, workers: int
@@ -52,29 +85,96 @@ class LocalEngine:
 
     def close(self) -> None:
         """End the server and all its children."""
+        self._memory.close()
         server, self._server = self._server, None
         if server:
             server.close()
 
+    def _start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
+        while True:
+            server = self._server
+            assert server is not None
+            try:
+                return server.start_child(request)
+            except ForkServerError:
+                if not self._replace(server):
+                    raise
 
-def _converse(line: Line, child: Child, answer: Ask, deadline: float | None) -> Message | Death:
+    def _replace(self, dead: ForkServer) -> bool:
+        """Start another server, unless somebody has; False where that would not help."""
+        with self._replacing:
+            if self._server is dead:
+                if dead.is_broken or self._num_dead >= _MAX_DEAD_SERVERS:
+                    return False
+                self._num_dead += 1
+                self._server = ForkServer()
+                dead.close()
+            return self._server is not None
+
+
+class _Clock:
+    """How much time a task has left."""
+
+    def __init__(
+        self, timeout_seconds: float | None = None, stall_seconds: float | None = None
+    ) -> None:
+        self._stall_seconds = math.inf if stall_seconds is None else stall_seconds
+        self._heard = time.monotonic()
+        self._deadline = self._heard + (math.inf if timeout_seconds is None else timeout_seconds)
+
+    @property
+    def seconds_left(self) -> float:
+        return min(self._deadline, self._heard + self._stall_seconds) - time.monotonic()
+
+    def note_answer(self, seconds: float) -> None:
+        """The task was answered after so long: while the driver waits for disk, it cannot go on."""
+        self._heard = time.monotonic()
+        self._deadline += seconds
+
+    def explain(self, status: int | None) -> Death:
+        """Tell which time is up."""
+        if time.monotonic() >= self._deadline:
+            return Death(status, Cause.TIMEOUT)
+        reason = f"nothing was heard of it for {self._stall_seconds:g} s, and it was killed."
+        return Death(status, Cause.NO_PROGRESS, reason)
+
+
+def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message | Death:
     while True:
-        if not _wait_for_message(line, deadline):
+        if not _wait_for_message(line, clock.seconds_left):
             child.kill()
             child.wait()
-            return Death(child.status, timed_out=True)
+            return clock.explain(child.status)
         message = line.receive()
         if message is None:
-            child.wait()
-            return Death(child.status)
+            return _explain_silence(child)
         if message["kind"] == "end":
             return message
-        line.send(answer(message))
+        asked = time.monotonic()
+        answered = answer(message)
+        with contextlib.suppress(OSError):  # it has died meanwhile: the next look tells how
+            line.send(answered)
+        clock.note_answer(time.monotonic() - asked)
 
 
-def _wait_for_message(line: Line, deadline: float | None) -> bool:
-    if deadline is None:
-        return True
+def _wait_for_message(line: Line, seconds: float) -> bool:
     poll = select.poll()
     poll.register(line.fileno(), select.POLLIN)
-    return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+    # No more than poll takes. What has come already is read even where the time is up.
+    return seconds > _LONGEST_POLL_SECONDS or bool(poll.poll(max(0.0, seconds) * 1000))
+
+
+def _explain_silence(child: Child) -> Death:
+    """Tell how a child died whose line has closed, and end one that only closed it."""
+    if _wait_for_end(child) and child.status != LOST_SUPERVISOR:
+        return Death(child.status)
+    return Death(child.status, Cause.EXIT, "the model's code closed the trial's connection.")
+
+
+def _wait_for_end(child: Child) -> bool:
+    """Wait until a child has ended; False where it had to be killed."""
+    if child.wait(_LONGEST_END_SECONDS):
+        return True
+    child.kill()
+    child.wait()
+    return False

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sweeps.causes import Cause
+from sweeps.reading import read_outcome
 from sweeps.report.front import (
     describe_objectives,
     is_on_front,
@@ -22,10 +24,11 @@ from sweeps.report.live_picture import STATE_STYLES
 from sweeps.report.pairs import align
 from sweeps.report.plan import render_space
 from sweeps.report.states import (
+    count_ends,
     count_finished,
-    count_states,
     find_best_so_far,
     find_checkpoint,
+    is_unfinished,
     rank_trials,
     require_leader,
 )
@@ -52,7 +55,7 @@ MAX_FAILURES = 5  # failed trials told one by one at the end of a run
 
 def render_outcome(report: SweepReport) -> list[RenderableType]:
     """Tell how a run ended: the leader, its bundle, what failed, and how to go on."""
-    pairs = [*_leader_pairs(report), ("trials", Text(describe_counts(report)))]
+    pairs = [*_leader_pairs(report), ("trials", Text(clean(describe_counts(report))))]
     parts = [Text(), _describe_leader(report), *align([*pairs, *_failure_pairs(report)])]
     return [*parts, Text(), *_render_stop(report)] if report.stopped else parts
 
@@ -70,11 +73,7 @@ def render_status(report: SweepReport, *, max_rows: int | None = None) -> list[R
         parts += [Text(), _render_trials(report, shown)]
     if len(shown) < len(ranked):
         parts.append(Text(f"… and {len(ranked) - len(shown)} more: --all lists them", style="dim"))
-    if (
-        report.trials
-        and not report.is_running
-        and count_finished(report) < report.spec.limits.trials
-    ):
+    if report.trials and not report.is_running and is_unfinished(report):
         parts += [Text(), Text(f"continue with: {write_resume_line(shorten_path(report.folder))}")]
     return parts
 
@@ -102,9 +101,11 @@ def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType
     head.append("  the best of this sweep" if leads else "", style="green")
     pairs = [(report.spec.objective.metric, Text(_describe_value(report, trial)))]
     pairs += _other_pairs(report, trial)
-    if trial.cause or trial.reason:
-        pairs.append(("why", Text(explain(trial.cause, trial.reason))))
+    pairs += _cause_pairs(report, trial)
+    if trial.extends:
+        pairs.append(("extends", Text(f"trial {format_trial(trial.extends.number)}")))
     pairs += [("attempt", Text(str(trial.attempt))), ("time", Text(_describe_times(trial)))]
+    pairs += _resume_pairs(report, trial)
     checkpoint = find_checkpoint(report, trial)
     if checkpoint:
         pairs.append(("checkpoint", Text(clean(str(shorten_path(checkpoint))))))
@@ -132,10 +133,10 @@ def render_check(report: CheckReport) -> list[RenderableType]:
 
 
 def describe_counts(report: SweepReport) -> str:
-    """Write ``12 of 16 finished: 7 complete, 4 pruned, 1 failed``."""
-    counts = count_states(report)
+    """Write ``12 of 16 finished: 7 complete, 4 pruned, 1 failed (out of memory)``."""
+    counts = count_ends(report)
     finished = count_finished(report)
-    told = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+    told = ", ".join(f"{number} {name}" for name, number in counts.items())
     return f"{finished} of {report.spec.limits.trials} finished" + (f": {told}" if told else "")
 
 
@@ -176,12 +177,20 @@ def _leader_pairs(report: SweepReport) -> list[tuple[str, Text]]:
 
 def _render_stop(report: SweepReport) -> list[RenderableType]:
     text = f"{describe_stop(report.stopped)}; everything finished so far is kept"
-    resume = write_resume_line(shorten_path(report.folder))
-    return [Text(text, style="yellow"), Text(f"continue with: {resume}", style="bold")]
+    parts: list[RenderableType] = [Text(text, style="yellow")]
+    if is_unfinished(report):
+        resume = write_resume_line(shorten_path(report.folder))
+        parts.append(Text(f"continue with: {resume}", style="bold"))
+    return parts
 
 
 def _failure_pairs(report: SweepReport) -> list[tuple[str, Text]]:
-    failed = [trial for trial in report.trials if trial.state == "failed"]
+    failed = [
+        trial
+        for trial in report.trials
+        # Where the sweep ended for it, the error is told once, there.
+        if trial.state == "failed" and not (trial.reason and trial.reason in report.stopped)
+    ]
     pairs = [("failed", _describe_failure(trial)) for trial in failed[:MAX_FAILURES]]
     if len(failed) > MAX_FAILURES:
         rest = Counter(trial.cause or "unknown" for trial in failed[MAX_FAILURES:])
@@ -217,9 +226,10 @@ def _render_trials(report: SweepReport, trials: Iterable[TrialRecord]) -> Table:
 
 
 def _describe_trial(trial: TrialRecord) -> str:
-    if trial.state == "failed":
+    if trial.state == "failed" or (trial.state == "pruned" and trial.cause):
         return explain(trial.cause, trial.reason)
-    return format_settings(trial.params)
+    settings = format_settings(trial.params)
+    return f"extends {format_trial(trial.extends.number)} {settings}" if trial.extends else settings
 
 
 def _describe_epoch(report: SweepReport, trial: TrialRecord) -> str:
@@ -244,6 +254,31 @@ def _other_pairs(report: SweepReport, trial: TrialRecord) -> list[tuple[str, Tex
         told = "on it" if is_on_front(report, trial) else "beaten by another trial"
         pairs.append(("Pareto front", Text(told)))
     return pairs
+
+
+def _cause_pairs(report: SweepReport, trial: TrialRecord) -> list[tuple[str, Text]]:
+    """Tell why a trial ended, and its attempts before; of an interrupted one its folder knows."""
+    outcome = read_outcome(report, trial.number)
+    known: Mapping[str, Any] = outcome if trial.state == "interrupted" else {}
+    cause, reason = trial.cause or known.get("cause"), trial.reason or known.get("reason")
+    pairs = [("why", Text(explain(cause, reason)))] if cause or reason else []
+    attempts = outcome.get("earlier_attempts", ())
+    for earlier in attempts:
+        told = explain(earlier["cause"], earlier["reason"])
+        pairs.append((f"attempt {earlier['attempt']}", Text(told)))
+    if any(earlier["cause"] == Cause.OUT_OF_MEMORY for earlier in attempts):
+        size, steps = outcome.get("batch_size"), outcome.get("gradient_accumulation_steps")
+        pairs.append(("batch size", Text(f"{size}, {steps} batches to an update")))
+    return pairs
+
+
+def _resume_pairs(report: SweepReport, trial: TrialRecord) -> list[tuple[str, Text]]:
+    """Tell how a trial was continued, and the accepted changes that it was trained with."""
+    outcome = read_outcome(report, trial.number)
+    told = [outcome[key] for key in ("resume", "resume_reason") if outcome.get(key)]
+    changes = report.accepted_changes[: trial.num_changes]
+    pairs = [("resume", Text(clean(": ".join(told))))] if told else []
+    return pairs + [("accepted change", Text(clean(change))) for change in changes]
 
 
 def _describe_times(trial: TrialRecord) -> str:

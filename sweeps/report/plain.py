@@ -7,6 +7,7 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from sweeps.causes import is_infeasible
 from sweeps.report.front import format_objective
 from sweeps.report.progress import Picture, SweepProgress
 from sweeps.report.text import (
@@ -120,7 +121,7 @@ def _describe_end(event: TrialEnded, picture: Picture) -> str:
         ]
         told = ", ".join([format_value(event.value), *others])
         parts.append(f"{told} at epoch {event.epoch}")
-    if event.state == "failed":
+    if event.state == "failed" or is_infeasible(event.state, event.cause):
         parts.append(explain(event.cause, event.reason))
     seconds = picture.ended[0].seconds
     if seconds is not None:

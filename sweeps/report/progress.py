@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from sweeps.causes import is_infeasible
 from sweeps.checkpoints.better import is_better
 from sweeps.report.states import FINISHED, count_states
-from sweeps.search.trials import INFEASIBLE
 from sweeps.worker.events import (
     EpochReported,
     Event,
@@ -181,7 +181,7 @@ class SweepProgress:
         trial = self._running.pop(event.number, None)
         seconds = self._clock() - trial.began if trial else None
         self._ended.appendleft(EndedTrial(event, seconds))
-        if event.state in FINISHED and event.cause != INFEASIBLE:
+        if event.state in FINISHED and not is_infeasible(event.state, event.cause):
             self._counts[event.state] += 1
             self._finished_now += 1
         if event.state == "complete":

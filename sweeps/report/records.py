@@ -15,9 +15,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sweeps.paths import SweepPaths
+from sweeps.reading import read_outcome
 from sweeps.report.front import is_on_front
 from sweeps.report.leaderboard import write_load_line
-from sweeps.report.states import count_states, find_best_so_far, find_checkpoint, require_leader
+from sweeps.report.states import (
+    count_causes,
+    count_states,
+    find_best_so_far,
+    find_checkpoint,
+    require_leader,
+)
 from sweeps.spec.parameters import parameter_to_json
 
 if TYPE_CHECKING:
@@ -37,6 +44,7 @@ def record_status(report: SweepReport) -> dict[str, Any]:
         "target": report.spec.limits.trials,
         "running": report.is_running,
         "counts": count_states(report),
+        "causes": count_causes(report),
         "trials": [record_trial(report, trial) for trial in report.trials],
         "best": record_trial(report, report.best) if report.best else None,
         "front": [trial.number for trial in report.front],
@@ -69,9 +77,22 @@ def record_trial_in_full(report: SweepReport, trial: TrialRecord) -> dict[str, A
         "is_best": report.best is not None and report.best.number == trial.number,
         "is_on_front": is_on_front(report, trial),
         "reason": trial.reason,
+        **_record_attempt(report, trial),
         "reports": [
             {"epoch": epoch, "value": value} for epoch, value in sorted(trial.reports.items())
         ],
+    }
+
+
+def _record_attempt(report: SweepReport, trial: TrialRecord) -> dict[str, Any]:
+    outcome = read_outcome(report, trial.number)
+    return {
+        "earlier_attempts": outcome.get("earlier_attempts", []),
+        "batch_size": outcome.get("batch_size"),
+        "gradient_accumulation_steps": outcome.get("gradient_accumulation_steps"),
+        "resume": outcome.get("resume"),
+        "resume_reason": outcome.get("resume_reason"),
+        "accepted_changes": list(report.accepted_changes[: trial.num_changes]),
     }
 
 
@@ -89,6 +110,7 @@ def record_trial(report: SweepReport, trial: TrialRecord) -> dict[str, Any]:
         "checkpoint": _locate_checkpoint(report, trial),
         "attempt": trial.attempt,
         "cause": trial.cause,
+        "extends": trial.extends.number if trial.extends else None,
         "started": _write_time(trial.started),
         "finished": _write_time(trial.finished),
     }

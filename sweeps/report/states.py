@@ -44,9 +44,32 @@ def count_states(report: SweepReport) -> dict[str, int]:
     return {state: counts[state] for state in STATES}
 
 
+def count_causes(report: SweepReport) -> dict[str, int]:
+    """Count trials by what ended them; those that just completed or were pruned are left out."""
+    return dict(Counter(trial.cause for trial in report.trials if trial.cause).most_common())
+
+
+def count_ends(report: SweepReport) -> dict[str, int]:
+    """Count trials by state, those that ended badly by ``failed (timeout)`` and the like."""
+    names = Counter(_name_end(trial) for trial in report.trials)
+    order = sorted(names, key=lambda name: (STATES.index(name.partition(" ")[0]), -names[name]))
+    return {name: names[name] for name in order}
+
+
+def _name_end(trial: TrialRecord) -> str:
+    is_bad = trial.cause and trial.state in ("pruned", "failed")
+    return f"{trial.state} ({trial.cause})" if is_bad else trial.state
+
+
 def count_finished(report: SweepReport) -> int:
-    """Count the trials that are complete, pruned or failed, infeasible ones aside."""
-    return sum(trial.state in FINISHED and not trial.is_infeasible for trial in report.trials)
+    """Count the trials of the target that are complete, pruned or failed."""
+    return sum(trial.state in FINISHED and trial.counts for trial in report.trials)
+
+
+def is_unfinished(report: SweepReport) -> bool:
+    """Tell whether trials are left to be trained, or to be continued."""
+    is_short = count_finished(report) < report.spec.limits.trials
+    return is_short or any(trial.state == "interrupted" for trial in report.trials)
 
 
 def rank_trials(report: SweepReport) -> list[TrialRecord]:

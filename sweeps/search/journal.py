@@ -15,13 +15,13 @@ import os
 import re
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
-from sweeps.durable import sync_dir
+from sweeps.durable import is_disk_full, sync_dir
 from sweeps.errors import JournalError
 
 Record = dict[str, Any]
@@ -99,11 +99,19 @@ class JournalBackend(BaseJournalBackend):
     Args:
         path: The journal; it is created by the first append.
         read_only: Never write and never cut, so that another process may write meanwhile.
+        wait_for_space: Called where the disk is full; True means that writing may be tried again.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        wait_for_space: Callable[[OSError], bool] = lambda error: False,  # noqa: ARG005
+    ) -> None:
         self._path = path
         self._read_only = read_only
+        self._wait_for_space = wait_for_space
         self._unread: list[Record] | None = None
         self._first_unread = 0
         self._size = 0
@@ -126,7 +134,8 @@ class JournalBackend(BaseJournalBackend):
         """Append records in one write.
 
         Raises:
-            OSError: The disk is full, or the file cannot be written. It is as it was before.
+            OSError: The disk is full and stays so, or the file cannot be written. It is as it was
+                before.
             JournalError: An earlier `sync` failed, so what is on disk is no longer known.
         """
         descriptor = self._open_descriptor()
@@ -146,11 +155,11 @@ class JournalBackend(BaseJournalBackend):
         """
         with self._sync_lock:
             self._check_healthy()
-            if not self._is_dirty or self._descriptor is None:
+            if not self._is_dirty:
                 return
             self._is_dirty = False  # before the fsync: what is appended meanwhile needs another
             try:
-                os.fsync(self._descriptor)
+                os.fsync(self._open_descriptor())
             except OSError:
                 self._has_failed = True
                 raise
@@ -171,6 +180,8 @@ class JournalBackend(BaseJournalBackend):
         content = self._path.read_bytes()
         records, self._size = read_records(content, path=self._path)
         self._has_torn_tail = self._size < len(content)
+        # Who appended the last ones may have been killed before they were on disk.
+        self._is_dirty = not self._read_only
         return records
 
     def _remember(self, records: list[Record]) -> None:
@@ -207,6 +218,18 @@ class JournalBackend(BaseJournalBackend):
         self._remember(records)
 
     def _write(self, descriptor: int, content: bytes) -> None:
+        while True:
+            try:
+                self._write_once(descriptor, content)
+            except OSError as error:
+                if not (is_disk_full(error) and self._wait_for_space(error)):
+                    raise
+            else:
+                self._size += len(content)
+                return
+
+    def _write_once(self, descriptor: int, content: bytes) -> None:
+        """Write all of it or nothing."""
         try:
             written = os.write(descriptor, content)
         except OSError as error:
@@ -215,7 +238,6 @@ class JournalBackend(BaseJournalBackend):
         if written < len(content):
             os.ftruncate(descriptor, self._size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
-        self._size += len(content)
 
 
 def _describe_damage(path: Path, line: int) -> str:

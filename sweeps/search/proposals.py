@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.storages import BaseStorage
 
+from sweeps.search.extensions import hide_extensions
 from sweeps.search.options import load_options
 from sweeps.search.primary import PrimaryStudy
 from sweeps.search.samplers import SAMPLERS
 from sweeps.search.samplers._base import FiniteSampler, Proposal
 from sweeps.search.space import decode, encode, is_code_of, only_code, to_distribution
 from sweeps.search.trials import InfeasibleSpaceError, SpaceExhaustedError
+from sweeps.search.widened import find_widened, show_widened
 from sweeps.search.window import find_window
 from sweeps.spec.conditions import Scalar, is_active
 from sweeps.spec.constraints import check_constraints, parse_constraint
@@ -48,6 +50,10 @@ class Proposer:
         self._constraints = tuple(map(parse_constraint, spec.constraints))
         self._member, self._options = load_options(SAMPLERS, spec.sampler)
         self._random, self._random_options = load_options(SAMPLERS, Choice(name="random"))
+        study_id = storage.get_study_id_from_name(study_name)
+        self._widened = find_widened(
+            self._parameters, storage.get_all_trials(study_id, deepcopy=False)
+        )
 
     def check_left(self, number: int) -> None:
         """Refuse another proposal where a finite space is used up.
@@ -102,6 +108,7 @@ class Proposer:
         # A study of its own for each proposal: Optuna caches the list of trials per study.
         window = self._window
         storage = window.narrow(self._storage, number) if window else self._storage
+        storage = hide_extensions(show_widened(storage, self._widened), self._storage)
         return PrimaryStudy(self._study_name, storage, sampler)
 
     def _draw(

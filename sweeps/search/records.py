@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState as OptunaState
 
 from sweeps.search.space import decode
-from sweeps.search.trials import EndState, TrialRecord, TrialState
+from sweeps.search.trials import EndState, Extension, TrialRecord, TrialState
 from sweeps.spec.conditions import Scalar
 from sweeps.spec.parameters import Parameter
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 # Names of user attributes. `values` also marks a trial whose proposal is complete.
 VALUES = "values"
 QUEUED = "queued"
+ATTEMPT = "attempt"
+EXTENDS = "extends"
 NOT_FINITE = "not_finite_epochs"
+CHANGES = "accepted_changes"
 OUTCOME_KEYS = ("best_epoch", "checkpoint", "attempt", "cause", "reason", "spread")
 # As `optuna.trial.Trial.set_constraint` writes it; a trial with more than 0 there is infeasible.
 CONSTRAINT = "constraints:model"
@@ -55,7 +58,7 @@ def to_record(trial: FrozenTrial, metrics: Sequence[str]) -> TrialRecord:
         best_epoch=attributes.get("best_epoch"),
         params=read_params(trial),
         checkpoint=attributes.get("checkpoint"),
-        attempt=attributes.get("attempt", 0),
+        attempt=attributes.get(ATTEMPT, 0),
         cause=attributes.get("cause"),
         reason=attributes.get("reason"),
         started=_to_utc(trial.datetime_start),
@@ -63,6 +66,8 @@ def to_record(trial: FrozenTrial, metrics: Sequence[str]) -> TrialRecord:
         spread=attributes.get("spread"),
         reports=dict(sorted(trial.intermediate_values.items())),
         values=values,
+        num_changes=attributes.get(CHANGES, 0),
+        extends=Extension(**attributes[EXTENDS]) if EXTENDS in attributes else None,
     )
 
 

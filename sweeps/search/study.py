@@ -10,15 +10,18 @@ import copy
 import math
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState as OptunaState
 
+from sweeps.causes import Cause
 from sweeps.errors import SweepNotFoundError
 from sweeps.paths import SweepPaths
+from sweeps.search.extensions import hide_extensions
 from sweeps.search.front import find_leader
 from sweeps.search.journal import JournalBackend
 from sweeps.search.options import load_options
@@ -27,6 +30,9 @@ from sweeps.search.primary import PrimaryStudy
 from sweeps.search.proposals import Proposer
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.records import (
+    ATTEMPT,
+    CHANGES,
+    EXTENDS,
     NOT_FINITE,
     OUTCOME_KEYS,
     QUEUED,
@@ -40,8 +46,8 @@ from sweeps.search.records import (
 from sweeps.search.space import encode, is_native
 from sweeps.search.trial_store import TrialStore
 from sweeps.search.trials import (
-    INFEASIBLE,
     AskedTrial,
+    Extension,
     InfeasibleSpaceError,
     ParameterError,
     TrialOutcome,
@@ -79,7 +85,7 @@ class Study:
         self._proposer = Proposer(spec, storage, name)
         member, options = load_options(PRUNERS, spec.pruner)
         self._pruner = member.create(options, epochs=count_epochs(spec), seed=spec.seed)
-        self._optuna = PrimaryStudy(name, storage)
+        self._optuna = PrimaryStudy(name, hide_extensions(storage, storage))
         self._storage = storage
         self._window = find_window(spec)
         self._metrics = [objective.metric for objective in spec.objectives]
@@ -170,7 +176,7 @@ class Study:
             trial = self._store.read_running(number)
             self._store.set_attribute(number, VALUES, {**read_params(trial), **values})
 
-    def report(self, number: int, epoch: int, value: float) -> bool:
+    def report(self, number: int, epoch: int, value: float, *, attempt: int | None = None) -> bool:
         """Note the objective's value after an epoch, and decide whether to prune the trial.
 
         A value that is not finite is noted as such, never as a value, and looks to the pruner like
@@ -181,15 +187,17 @@ class Study:
             number: The trial.
             epoch: Finished epochs, from 1.
             value: Value of the objective's metric.
+            attempt: Whose report it is; None where the trial never had more than one.
 
         Returns:
             True where the trial should end now as pruned. Never at the last epoch.
 
         Raises:
             TrialFinishedError: The trial has ended.
+            StaleAttemptError: A newer attempt has begun; nothing is changed.
         """
         with self._lock:
-            trial = self._store.read_running(number)
+            trial = self._store.read_running(number, attempt)
             if epoch < last_epoch(trial):
                 return False
             if epoch > last_epoch(trial):
@@ -205,11 +213,12 @@ class Study:
 
         Raises:
             TrialFinishedError: The trial has ended already; nothing is changed.
+            StaleAttemptError: A newer attempt than the outcome's has begun; nothing is changed.
             ValueError: A complete trial without a finite value of every objective.
         """
         values = self._order_values(outcome)
         with self._lock:
-            self._store.read_running(number)
+            self._store.read_running(number, outcome.attempt)
             for key in OUTCOME_KEYS:
                 if getattr(outcome, key) is not None:
                     self._store.set_attribute(number, key, getattr(outcome, key))
@@ -217,10 +226,12 @@ class Study:
             self._remember(self._store.read(number))
         self._backend.sync()
 
-    def tell_infeasible(self, number: int, violation: float, reason: str) -> None:
-        """End a trial whose model broke a limit as soon as it was built.
+    def tell_infeasible(
+        self, number: int, violation: float, reason: str, *, cause: Cause = Cause.INFEASIBLE
+    ) -> None:
+        """End a trial whose model broke a limit as soon as it was built, or fits no memory.
 
-        It is ``pruned`` with the cause ``infeasible``, does not count as one of the trials asked
+        It is ``pruned`` with that cause, does not count as one of the trials asked
         for, and is no known result. TPE takes it for a bad trial, the worse the larger the
         violation; other samplers ignore it.
 
@@ -228,6 +239,7 @@ class Study:
             number: The trial.
             violation: How far it is from being feasible, above 0, in any unit that stays the same.
             reason: One sentence for the user: which limit, and by how much.
+            cause: ``infeasible`` or ``out of memory``.
 
         Raises:
             TrialFinishedError: The trial has ended already; nothing is changed.
@@ -238,7 +250,7 @@ class Study:
         with self._lock:
             self._store.read_running(number)
             self._store.set_constraint(number, violation)
-            self.tell(number, TrialOutcome("pruned", cause=INFEASIBLE, reason=reason))
+            self.tell(number, TrialOutcome("pruned", cause=cause, reason=reason))
 
     def enqueue(self, values: Mapping[str, Scalar]) -> int:
         """Queue a trial with given values; the sampler proposes the others when it is asked for.
@@ -256,12 +268,56 @@ class Study:
         self._backend.sync()
         return number
 
-    def set_attempt(self, number: int, attempt: int) -> None:
-        """Note that an attempt begins, from 1, durably."""
+    def extend(self, number: int, epochs: int) -> int:
+        """Begin a trial that continues a complete one with the same parameters.
+
+        Until it has ended it is an interrupted trial like others. It is never pruned, does not
+        count towards ``limits.trials``, and samplers and pruners do not see it.
+
+        Args:
+            number: The complete trial.
+            epochs: Epochs in all.
+
+        Returns:
+            The number of the new trial.
+        """
         with self._lock:
-            self._store.read_running(number)
-            self._store.set_attribute(number, "attempt", attempt)
+            source = self._finished[number]
+            origin = source.extends.origin if source.extends else number
+            extends = Extension(number, origin, epochs)
+            attributes = {VALUES: dict(source.params), EXTENDS: asdict(extends)}
+            new = self._store.create_copy(number, attributes)
         self._backend.sync()
+        return new
+
+    def set_attempt(self, number: int, attempt: int, *, num_changes: int = 0) -> None:
+        """Note that an attempt begins, from 1, durably. Older ones are refused from now on.
+
+        Args:
+            number: The trial.
+            attempt: Its attempt.
+            num_changes: How many changes of the sweep have been accepted so far.
+
+        Raises:
+            TrialFinishedError: The trial has ended.
+            StaleAttemptError: A newer attempt has begun.
+        """
+        with self._lock:
+            self._store.read_running(number, attempt)
+            self._store.set_attribute(number, ATTEMPT, attempt)
+            if num_changes:
+                self._store.set_attribute(number, CHANGES, num_changes)
+        self._backend.sync()
+
+    def check_attempt(self, number: int, attempt: int) -> None:
+        """Refuse an attempt that is not the trial's newest one.
+
+        Raises:
+            TrialFinishedError: The trial has ended.
+            StaleAttemptError: A newer attempt has begun.
+        """
+        with self._lock:
+            self._store.read_running(number, attempt)
 
     def interrupted(self) -> tuple[TrialRecord, ...]:
         """List the trials that began and have not ended, in the order of their numbers.
@@ -292,10 +348,8 @@ class Study:
 
     @property
     def num_counted(self) -> int:
-        """Count the trials that count towards ``limits.trials``: all but infeasible ones."""
-        with self._lock:
-            infeasible = sum(record.is_infeasible for record in self._finished.values())
-            return self._store.num_trials - infeasible
+        """Count the trials that count towards ``limits.trials``, whatever their state."""
+        return sum(record.counts for record in self.trials())
 
     def trials(self) -> tuple[TrialRecord, ...]:
         """List all trials in the order of their numbers."""
@@ -331,7 +385,7 @@ class Study:
             for name, value in values.items():
                 self._store.set_parameter(number, self._declared[name], value)
         except (InfeasibleSpaceError, ParameterError) as error:
-            self.tell(number, TrialOutcome("failed", cause="proposal", reason=str(error)))
+            self.tell(number, TrialOutcome("failed", cause=Cause.PROPOSAL, reason=str(error)))
             raise
         self._store.set_attribute(number, VALUES, values)  # last: it marks the proposal as complete
         return AskedTrial(number, values)
@@ -352,7 +406,7 @@ class Study:
             )
 
     def _is_weak(self, trial: FrozenTrial, epoch: int) -> bool:
-        if epoch >= count_epochs(self._spec):
+        if epoch >= count_epochs(self._spec) or EXTENDS in trial.user_attrs:
             return False
         worst = math.inf if self._spec.objective.direction == "minimize" else -math.inf
         judged = copy.copy(trial)
@@ -364,8 +418,8 @@ class Study:
         """Give Optuna's view of what a trial may know."""
         if self._window is None:
             return self._optuna
-        storage = self._window.narrow(self._storage, number)
-        return PrimaryStudy(self._optuna.study_name, storage)
+        shown = hide_extensions(self._window.narrow(self._storage, number), self._storage)
+        return PrimaryStudy(self._optuna.study_name, shown)
 
     def _order_values(self, outcome: TrialOutcome) -> list[float] | None:
         """Give a value per objective in the study's order; None where one is not known."""
@@ -394,13 +448,20 @@ class Study:
             self._numbers_by_values[key] = min(earliest, record.number)
 
 
-def open_study(paths: SweepPaths, spec: SweepSpec, *, sweep_id: str) -> Study:
+def open_study(
+    paths: SweepPaths,
+    spec: SweepSpec,
+    *,
+    sweep_id: str,
+    wait_for_space: Callable[[OSError], bool] = lambda error: False,  # noqa: ARG005
+) -> Study:
     """Open the study of a sweep for writing, or create it. The caller holds the sweep's lock.
 
     Args:
         paths: Where the sweep lies.
         spec: The sweep's spec.
         sweep_id: Names the sweep for ever; stored at creation.
+        wait_for_space: Called where the disk is full, as by `JournalBackend`.
 
     Raises:
         ResumeRefusedError: The study belongs to another sweep, or its direction is another one.
@@ -408,7 +469,7 @@ def open_study(paths: SweepPaths, spec: SweepSpec, *, sweep_id: str) -> Study:
         MissingExtraError: The sampler or pruner needs a package that is not installed.
     """
     _quiet_optuna()
-    backend = JournalBackend(paths.journal)
+    backend = JournalBackend(paths.journal, wait_for_space=wait_for_space)
     storage = JournalStorage(backend)
     if not optuna.get_all_study_names(storage):
         directions = [objective.direction for objective in spec.objectives]

@@ -16,9 +16,14 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
-from sweeps.search.records import CONSTRAINT, OPTUNA_STATES, to_state
+from sweeps.search.records import ATTEMPT, CONSTRAINT, OPTUNA_STATES, to_state
 from sweeps.search.space import encode, to_distribution
-from sweeps.search.trials import EndState, ParameterError, TrialFinishedError
+from sweeps.search.trials import (
+    EndState,
+    ParameterError,
+    StaleAttemptError,
+    TrialFinishedError,
+)
 from sweeps.spec.conditions import Scalar
 from sweeps.spec.parameters import Parameter
 
@@ -66,6 +71,19 @@ class TrialStore:
         self._queued.append(self.num_trials - 1)
         return self.num_trials - 1
 
+    def create_copy(self, number: int, attributes: dict[str, Any]) -> int:
+        """Begin a trial with the parameters of another one, in one record; return its number."""
+        source = self.read(number)
+        copy = create_trial(
+            state=OptunaState.RUNNING,
+            params=source.params,
+            distributions=source.distributions,
+            user_attrs=attributes,
+        )
+        self._storage.create_new_trial(self._study_id, template_trial=copy)
+        self.num_trials += 1
+        return self.num_trials - 1
+
     @property
     def next_number(self) -> int:
         """The number of the trial that begins next: the first that waits, else a new one."""
@@ -78,15 +96,23 @@ class TrialStore:
         self._storage.set_trial_state_values(self._id_of(self._queued[0]), OptunaState.RUNNING)
         return self._queued.popleft()
 
-    def read_running(self, number: int) -> FrozenTrial:
-        """Read a trial that has not ended.
+    def read_running(self, number: int, attempt: int | None = None) -> FrozenTrial:
+        """Read a trial that has not ended, for its newest attempt.
+
+        Args:
+            number: The trial.
+            attempt: The attempt for which something is to be noted; None where it is for none.
 
         Raises:
-            TrialFinishedError: It has.
+            TrialFinishedError: It has ended.
+            StaleAttemptError: A newer attempt has begun.
         """
         trial = self.read(number)
         if trial.state.is_finished():
             raise TrialFinishedError(number, to_state(trial))
+        newest = trial.user_attrs.get(ATTEMPT, 0)
+        if attempt is not None and attempt < newest:
+            raise StaleAttemptError(number, attempt, newest)
         return trial
 
     def read(self, number: int) -> FrozenTrial:

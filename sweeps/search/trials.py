@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from sweeps.causes import is_infeasible
 from sweeps.errors import SweepsError
 from sweeps.spec.conditions import Scalar
 
 TrialState = Literal["complete", "pruned", "failed", "running", "waiting", "interrupted"]
 EndState = Literal["complete", "pruned", "failed"]
-
-INFEASIBLE = "infeasible"
-"""Cause of a trial whose model broke a limit as soon as it was built."""
 
 
 class TrialFinishedError(SweepsError):
@@ -31,6 +29,24 @@ class TrialFinishedError(SweepsError):
         super().__init__(f"trial {number:04d} is {state} already; this late result is not taken.")
 
 
+class StaleAttemptError(SweepsError):
+    """A newer attempt of the trial has begun, so what an older one says is not taken.
+
+    Attributes:
+        number: The trial.
+        attempt: The older attempt.
+        newest: The newest one.
+    """
+
+    def __init__(self, number: int, attempt: int, newest: int) -> None:
+        self.number = number
+        self.attempt = attempt
+        self.newest = newest
+        super().__init__(
+            f"trial {number:04d} is in attempt {newest}; what attempt {attempt} says is not taken."
+        )
+
+
 class SpaceExhaustedError(SweepsError):
     """Every configuration of a finite space has been proposed: the sweep ends early."""
 
@@ -45,6 +61,21 @@ class ParameterError(SweepsError):
     """A parameter cannot be what the model's code or a queued trial says it is."""
 
     exit_status = 2
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What makes a trial the continuation of another one.
+
+    Attributes:
+        number: The trial from whose end it goes on, with the same parameters.
+        origin: The trial that these epochs began with, from whose number all randomness is derived.
+        epochs: Epochs in all, those before included.
+    """
+
+    number: int
+    origin: int
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -72,7 +103,7 @@ class TrialOutcome:
         best_epoch: Epoch of that checkpoint.
         checkpoint: File name of that checkpoint in the trial's folder.
         attempt: The attempt that ended the trial; None keeps what `set_attempt` recorded.
-        cause: Short word for what ended a failed trial, such as ``timeout``.
+        cause: What ended the trial, one of `sweeps.causes.Cause`; None where it just completed.
         reason: One sentence for the user: what happened and what to do.
         spread: Standard deviation of the value over repeats or folds.
     """
@@ -104,12 +135,14 @@ class TrialRecord:
         params: Parameter values by name.
         checkpoint: File name of the best checkpoint.
         attempt: Attempts begun; 0 before the first.
-        cause: Short word for what ended a failed trial.
+        cause: What ended the trial, one of `sweeps.causes.Cause`; None where it just completed.
         reason: One sentence for the user.
         started: When the trial was asked for, in UTC.
         finished: When it ended, in UTC.
         spread: Standard deviation of the value over repeats or folds; None where there are none.
         reports: Reported value by epoch. Epochs whose value was not finite are left out.
+        num_changes: How many changes of the sweep had been accepted when its last attempt began.
+        extends: Which trial it continues; None where it began by itself.
     """
 
     number: int
@@ -127,8 +160,15 @@ class TrialRecord:
     spread: float | None = None
     reports: Mapping[int, float] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
+    num_changes: int = 0
+    extends: Extension | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the trial is one of those that ``limits.trials`` asks for."""
+        return not self.is_infeasible and self.extends is None
 
     @property
     def is_infeasible(self) -> bool:
-        """Tell whether the trial was refused untrained, so that it does not count as one."""
-        return self.state == "pruned" and self.cause == INFEASIBLE
+        """Tell whether the trial was too large to be trained, so that it does not count as one."""
+        return is_infeasible(self.state, self.cause)

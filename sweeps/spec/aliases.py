@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from sweeps.errors import Problem
-from sweeps.spec.model import Checkpoint, Export, Keep, Limits, Objective, SweepSpec, Training
+from sweeps.spec.model import (
+    Checkpoint,
+    Export,
+    Keep,
+    Limits,
+    Objective,
+    Resources,
+    SweepSpec,
+    Training,
+)
 from sweeps.spec.nodes import Node, describe_unknown_key
 
 # In a file all objectives stand in one list.
@@ -19,6 +28,7 @@ TOP_KEYS = tuple(_SPELLED.get(name, name) for name in SweepSpec.model_fields)
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "objective": Objective,
     "limits": Limits,
+    "resources": Resources,
     "training": Training,
     "checkpoint": Checkpoint,
     "keep": Keep,

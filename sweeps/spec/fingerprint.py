@@ -39,7 +39,9 @@ class Fingerprint:
 
     Attributes:
         spec: SHA-256 of the spec's canonical JSON, limits aside.
-        files: Path of a code file -> SHA-256 of its bytes, or ``missing``.
+        files: Code file -> SHA-256 of its bytes, or ``missing``. A file has its path relative to
+            the folder of the space file where it lies below it; that of a module, the module's
+            name. So a project may be moved as a whole.
         versions: Package -> version, Python included.
     """
 
@@ -58,39 +60,54 @@ class Fingerprint:
 
 
 def fingerprint(
-    spec: SweepSpec,
-    *,
-    files: Sequence[Path] | None = None,
-    versions: Mapping[str, str] | None = None,
+    spec: SweepSpec, folder: Path, *, versions: Mapping[str, str] | None = None
 ) -> Fingerprint:
     """Compute the fingerprint of a spec, its code and the installed versions.
 
     Args:
         spec: The spec.
-        files: Code files; by default the files of the spec's model and data.
+        folder: Folder of the space file, absolute.
         versions: By default those of the running Python. Nothing is imported to find them.
     """
-    digests = {str(path): _digest(path) for path in (find_code(spec) if files is None else files)}
+    digests = {name: _digest(path) for name, path in find_code(spec, folder).items()}
     found = find_versions() if versions is None else versions
-    return Fingerprint(digest_spec(spec), digests, dict(found))
+    return Fingerprint(digest_spec(spec_to_json(spec)), digests, dict(found))
 
 
-def digest_spec(spec: SweepSpec) -> str:
-    """Compute the SHA-256 of a spec's canonical JSON, limits aside."""
-    record = spec_to_json(spec)
-    del record["limits"]
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def digest_spec(record: Mapping[str, Any]) -> str:
+    """Compute the SHA-256 of the canonical form of a spec in JSON, limits aside."""
+    kept = _without_limits(record)
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def find_code(spec: SweepSpec) -> tuple[Path, ...]:
+def find_code(spec: SweepSpec, folder: Path) -> dict[str, Path]:
     """Find the files that hold the model, the data and the callbacks, without importing them.
 
     A module that cannot be found is left out: the check of the model reports it.
+
+    Returns:
+        The files by the names that `Fingerprint.files` gives them.
     """
-    targets = [spec.model, spec.data, *filter(None, [spec.training.callbacks])]
-    found = dict.fromkeys(_find_file(target) for target in targets)
-    return tuple(path for path in found if path is not None)
+    code: dict[str, Path] = {}
+    for target in list_targets(spec).values():
+        file = parse_target(target).file
+        if file is None:
+            source = parse_target(target).source
+            found = find_module_file(source)
+            code |= {source: found} if found else {}
+        elif file.is_relative_to(folder):
+            code[file.relative_to(folder).as_posix()] = file
+        else:
+            code[str(file)] = file
+    return code
+
+
+def list_targets(spec: SweepSpec) -> dict[str, str]:
+    """Name the code that a spec refers to, by its key."""
+    callbacks = spec.training.callbacks
+    targets = {"model": spec.model, "data": spec.data}
+    return targets | ({"training.callbacks": callbacks} if callbacks else {})
 
 
 def find_versions() -> dict[str, str]:
@@ -101,29 +118,20 @@ def find_versions() -> dict[str, str]:
     return versions
 
 
-def diff_fingerprints(
-    old: Fingerprint, new: Fingerprint, old_spec: SweepSpec, new_spec: SweepSpec
-) -> list[str]:
-    """Describe every difference, such as ``parameters.lr.high: 0.1 -> 0.2``.
+def diff_fingerprints(old: Fingerprint, new: Fingerprint) -> list[str]:
+    """Describe every difference of code files and versions, such as ``keras: 3.15 -> 3.16``."""
+    changes = list(_describe_files(old.files, new.files))
+    return [*changes, *_describe_changes(old.versions, new.versions)]
 
-    Differences in `limits` are none.
-    """
-    before, after = (dict(_flatten(_comparable(spec))) for spec in (old_spec, new_spec))
-    changes = list(_describe_changes(before, after))
-    changes += _describe_files(old.files, new.files)
-    changes += _describe_changes(old.versions, new.versions)
-    if old.spec != new.spec and before == after:
-        changes.append("the spec was changed by hand or written by another version")
-    return changes
+
+def diff_specs(old: SweepSpec, new: SweepSpec) -> list[str]:
+    """Describe every difference, such as ``parameters.lr.high: 0.1 -> 0.2``, limits aside."""
+    before, after = (dict(_flatten(_comparable(spec))) for spec in (old, new))
+    return list(_describe_changes(before, after))
 
 
 def _digest(path: Path) -> str:
     return digest_file(path) if path.is_file() else MISSING
-
-
-def _find_file(target: str) -> Path | None:
-    parsed = parse_target(target)
-    return parsed.file or find_module_file(parsed.source)
 
 
 def find_module_file(module: str) -> Path | None:
@@ -150,7 +158,13 @@ def _find_version(distribution: str) -> str | None:
 def _comparable(spec: SweepSpec) -> dict[str, Any]:
     record = spec_to_json(spec)
     record["parameters"] = {entry.pop("name"): entry for entry in record["parameters"]}
-    return {key: value for key, value in record.items() if key not in ("schema", "limits")}
+    return _without_limits({key: value for key, value in record.items() if key != "schema"})
+
+
+def _without_limits(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what changes no trial: limits, and all resources but the number of threads."""
+    kept = {key: value for key, value in record.items() if key != "limits"}
+    return kept | {"resources": {"threads": record["resources"]["threads"]}}
 
 
 def _flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

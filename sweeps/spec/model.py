@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from sweeps.causes import RETRIES
 from sweeps.errors import Problem, SpecError
+from sweeps.menu import suggest_name
 from sweeps.spec.parameters import Parameter, parameter_from_json, parameter_to_json
 from sweeps.spec.units import (
+    parse_amount,
     parse_count,
     parse_duration,
     parse_number,
@@ -21,6 +24,7 @@ from sweeps.spec.units import (
 SCHEMA = 1
 MAX_NAME_CHARACTERS = 100
 
+_GPU = re.compile(r"[A-Za-z0-9_/.:-]+")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -55,6 +59,20 @@ def _parse_workers(value: Any) -> int | str:
         raise ValueError("expected a whole number, at least 1, or auto") from error
 
 
+def _parse_gpus(value: Any) -> int | tuple[str, ...] | str:
+    if value == "auto":
+        return "auto"
+    if isinstance(value, list | tuple):
+        ids = tuple(str(each) for each in value if type(each) in (int, str))
+        if ids and len(set(ids)) == len(value) and all(map(_GPU.fullmatch, ids)):
+            return ids
+        raise ValueError("expected a list of different ids of GPUs, such as [0, 1]")
+    try:
+        return parse_amount(value)
+    except ValueError as error:
+        raise ValueError("expected a number of GPUs, a list of their ids, or auto") from error
+
+
 def _parse_save_freq(value: Any) -> int | str:
     if value == "epoch":
         return "epoch"
@@ -71,6 +89,16 @@ def _parse_patience(value: Any) -> int:
         return parse_count(value)
     except ValueError as error:
         raise ValueError("expected a number of epochs (the patience), at least 1") from error
+
+
+def _parse_retries(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise ValueError("expected a mapping of causes to numbers, such as {killed: 2}")  # noqa: TRY004
+    unknown = next((str(name) for name in value if name not in RETRIES), None)
+    if unknown is not None:
+        hint = suggest_name(unknown, list(RETRIES))
+        raise ValueError(f"expected causes among {', '.join(RETRIES)}.{hint}")
+    return {**RETRIES, **{name: parse_amount(number) for name, number in value.items()}}
 
 
 def _parse_folds(value: Any) -> int:
@@ -119,6 +147,11 @@ def _count(*names: str) -> list[dict[str, Any]]:
 Direction = Literal["minimize", "maximize"]
 Text = Annotated[str, BeforeValidator(_parse_text), _json(type="string", minLength=1)]
 Count = Annotated[int, BeforeValidator(parse_count), _json(anyOf=_count())]
+Amount = Annotated[
+    int,
+    BeforeValidator(parse_amount),
+    _json(anyOf=[{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+$"}]),
+]
 Seed = Annotated[int, BeforeValidator(parse_seed), _json(type="integer", minimum=0)]
 Flag = Annotated[
     bool,
@@ -150,6 +183,23 @@ Folds = Annotated[int, BeforeValidator(_parse_folds), _json(type="integer", mini
 Workers = Annotated[
     int | Literal["auto"], BeforeValidator(_parse_workers), _json(anyOf=_count("auto"))
 ]
+Gpus = Annotated[
+    int | tuple[str, ...] | Literal["auto"],
+    BeforeValidator(_parse_gpus),
+    _json(
+        anyOf=[
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "pattern": "^[0-9]+$"},
+            {"enum": ["auto"]},
+            {
+                "type": "array",
+                "items": {"type": ["integer", "string"]},
+                "minItems": 1,
+                "uniqueItems": True,
+            },
+        ]
+    ),
+]
 SaveFrequency = Annotated[
     int | Literal["epoch"], BeforeValidator(_parse_save_freq), _json(anyOf=_count("epoch"))
 ]
@@ -157,6 +207,15 @@ Verbosity = Annotated[
     int,
     BeforeValidator(_parse_verbosity),
     _json(anyOf=[{"enum": [0, 1]}, {"type": "boolean"}]),
+]
+Retries = Annotated[
+    dict[str, int],
+    BeforeValidator(_parse_retries),
+    _json(
+        type="object",
+        properties={cause: {"type": "integer", "minimum": 0} for cause in RETRIES},
+        additionalProperties=False,
+    ),
 ]
 Patience = Annotated[
     int,
@@ -203,13 +262,49 @@ class Limits(_Section):
         None, description="After this time no new trial starts: 30s, 10m, 2h or 1d."
     )
     trial_timeout: Seconds | None = Field(
-        None, description="A trial that trains longer than this is ended and counts as failed."
+        None,
+        description="A trial that takes longer than this is killed and counts as failed. Each "
+        "attempt has so much time: what a trial took before it was interrupted does not count.",
+    )
+    stall_timeout: Seconds = Field(
+        3600.0,
+        description="A trial of which nothing is heard for so long is killed and counts as failed. "
+        "Heard of are its first questions and every batch, of validation too, about once a second. "
+        "Has to be longer than loading the data, compiling and the first 8 batches take.",
     )
     failures: Count | None = Field(
         None,
         description="The sweep gives up when this many trials have failed in total. "
-        "By default it never does: a failed trial costs that trial only.",
+        "By default it does only where the first trials all fail with the same error: any other "
+        "failed trial costs that trial only.",
     )
+    retries: Retries = Field(
+        dict(RETRIES),
+        description="How many more attempts a trial gets, by the cause that ended the one before: "
+        "{killed: 2, error: 1}. Causes that are not named keep their default.",
+    )
+
+
+class Resources(_Section):
+    """What one trial may use of the machine."""
+
+    memory: Bytes | None = Field(
+        None,
+        description="A trial whose processes hold more memory than this is killed: 2GB. Its own "
+        "memory counts, swapped memory too, files and what it shares with other trials do not. "
+        "Without a limit the largest trial is killed only where the machine runs out. Linux only.",
+    )
+    threads: Count | None = Field(
+        None,
+        description="CPU threads of a trial; by default the cores divided by limits.workers. Part "
+        "of a trial's identity: weights differ in their last bits between thread counts.",
+    )
+    gpus: Gpus = Field(
+        "auto",
+        description="How many GPUs the sweep uses, or a list of their ids as in "
+        "CUDA_VISIBLE_DEVICES; 0 means none, and auto all that are visible. A trial sees one.",
+    )
+    trials_per_gpu: Count = Field(1, description="How many trials share a GPU.")
 
 
 class Training(_Section):
@@ -277,6 +372,16 @@ class Keep(_Section):
     best: Count | None = Field(
         None, description="How many of the best trials keep their checkpoints; all by default."
     )
+    trial_best: Count | None = Field(
+        None,
+        description="How many of its best checkpoints each trial keeps: by default 1, or all with "
+        "save_best_only: false. best.json lists them.",
+    )
+    latest: Amount = Field(
+        3,
+        description="How many of the best complete trials keep the state from which extend "
+        "continues them, among those that keep their checkpoints. 0: none.",
+    )
     max_disk: Bytes | None = Field(
         None, description="Disk that all checkpoints may use together, such as 500MB or 5GB."
     )
@@ -334,6 +439,7 @@ class SweepSpec(_Section):
     sampler: Choice = Choice(name="tpe")
     pruner: Choice = Choice(name="asha")
     limits: Limits = Limits()
+    resources: Resources = Resources()
     training: Training = Training()
     checkpoint: Checkpoint = Checkpoint()
     keep: Keep = Keep()
@@ -358,6 +464,16 @@ class SweepSpec(_Section):
     def objectives(self) -> tuple[Objective, ...]:
         """All objectives, the primary one first."""
         return (self.objective, *self.other_objectives)
+
+
+def is_repeated(spec: SweepSpec) -> bool:
+    """Tell whether a trial is trained several times."""
+    return spec.folds is not None or spec.repeats > 1
+
+
+def count_kept(spec: SweepSpec) -> int | None:
+    """Count the checkpoints that each trial keeps; None means all."""
+    return spec.keep.trial_best or (1 if spec.checkpoint.save_best_only else None)
 
 
 def count_epochs(spec: SweepSpec) -> int:

@@ -68,6 +68,15 @@ def resolve_target(text: str, folder: Path) -> str:
     return str(Target(str(path), target.attribute))
 
 
+def move_target(text: str, before: Path, now: Path) -> str:
+    """Give a file target below the folder `before` as it lies below `now`, where it does."""
+    file = parse_target(text).file
+    if file is None or not file.is_relative_to(before):
+        return text
+    moved = now / file.relative_to(before)
+    return str(Target(str(moved), parse_target(text).attribute)) if moved.is_file() else text
+
+
 def _complete(text: str) -> str:
     return f"{text}:build" if text.endswith(".py") else "model.py:build"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sweeps.errors import mask_secrets
+
 MAX_EXACT_INT = 2**53
 """Whole numbers up to here are exact in a float, which is how studies store them."""
 
@@ -22,7 +24,7 @@ def show_value(value: Any) -> str:
     """Show a value as a message does: by repr, cut where it is long."""
     if isinstance(value, int) and abs(value) >= 10**_MAX_SHOWN:
         return "a whole number of more than 80 digits"
-    shown = repr(value)
+    shown = mask_secrets(repr(value))  # before it is cut: half a URL is no longer known as one
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[: _MAX_SHOWN - 3]}..."
 
 
@@ -57,6 +59,11 @@ def parse_int(value: Any) -> int:
 def parse_count(value: Any) -> int:
     """Read a whole number of at least 1."""
     return _at_least(value, 1)
+
+
+def parse_amount(value: Any) -> int:
+    """Read a whole number of at least 0."""
+    return _at_least(value, 0)
 
 
 def parse_seed(value: Any) -> int:

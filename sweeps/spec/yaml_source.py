@@ -45,7 +45,8 @@ def parse_yaml(text: str, *, name: str, problems: list[Problem]) -> Node:
     try:
         return _Composer(name, problems).compose(_iterate_events(text))
     except MarkedYAMLError as error:
-        raise SpecError([Problem(_locate(name, error), "", _explain(error))]) from error
+        problem = Problem(_locate(name, error), "", _explain(error))
+        raise SpecError([problem]) from None  # the parser quotes half a line: half a password, too
     except YAMLError as error:
         number = text.count("\n", 0, getattr(error, "position", 0)) + 1
         message = f"this is no YAML: {_first_line(error)}"

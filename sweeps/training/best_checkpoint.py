@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -13,8 +15,10 @@ from sweeps.checkpoints.better import is_better
 from sweeps.checkpoints.store import BestCheckpoint, BestStore
 from sweeps.checkpoints.template import format_name
 from sweeps.spec.model import Checkpoint, Objective
+from sweeps.training.behind import Behind
 from sweeps.training.models import save_model
 from sweeps.training.repetitions import choose_monitor, pick_values
+from sweeps.training.snapshot import ModelSaver
 
 
 class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
@@ -28,14 +32,21 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         store: Where the files go.
-        checkpoint: What the space file asks for. With ``save_best_only: false`` every epoch's model
-            is written, and the best one is recorded.
+        checkpoint: What the space file asks for. With ``save_best_only: false`` every model that is
+            to stay is written; otherwise only what is better than all before it.
         objectives: The objectives, the primary one first.
         counters: Values of the template's fields that stay the same: ``trial`` and ``attempt``.
         facts: Values of the objectives that no epoch changes, by metric.
+        num_kept: How many of the best checkpoints stay. None leaves every file in place and records
+            the best one.
+        behind: Does the writing; none of it is left when the next epoch is considered.
+        saver: Writes from a snapshot, where the writing is done behind.
+
+    Attributes:
+        best: The best checkpoint so far, once it is durable.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three by keyword
         self,
         store: BestStore,
         checkpoint: Checkpoint,
@@ -43,6 +54,9 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         *,
         counters: Mapping[str, int],
         facts: Mapping[str, float] = MappingProxyType({}),
+        num_kept: int | None = None,
+        behind: Behind | None = None,
+        saver: ModelSaver | None = None,
     ) -> None:
         super().__init__()
         self._store = store
@@ -50,12 +64,15 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self._objectives = objectives
         self._facts = facts
         self._counters = dict(counters)
+        self._num_kept = num_kept
         self._monitor = choose_monitor(objectives[0], checkpoint)
+        self._behind = behind or Behind(at_once=True)
+        self._saver = saver
         self.best: BestCheckpoint | None = store.find_best()
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Delete what an earlier attempt wrote and was killed before it was recorded."""
-        self._store.remove_others(self.best.file if self.best else "")
+        self._store.remove_others(self.best)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save the model of the finished epoch where it is worth it."""
@@ -70,22 +87,35 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
             epoch: The epoch, 1-based.
             batch: Where it is not finished: the batch, 1-based.
             logs: The metrics.
-            save_all: Write the file even where it is not the best one.
+            save_all: Write the file even where it is not the best one, but one of those kept.
         """
+        self._behind.settle()
         values = pick_values(logs, [*self._objectives, self._monitor], self._facts)
-        best = self._describe(values, epoch, batch)
-        if best and self._is_recorded(best):
+        found = self._describe(values, epoch, batch)
+        if found and self._is_recorded(found):
             return  # Trained again after a kill: its file and its digest are recorded already.
-        wins = best is not None and self._wins(best)
-        if wins or save_all:
-            name = self._format_name(epoch, batch, logs)
-            digest = self._store.write(name, lambda path: save_model(self.model, path))
-            self._tell(epoch, values, f"saved {name}")
-            if wins and best is not None:
-                self.best = BestCheckpoint(**{**vars(best), "file": name, "sha256": digest})
-                self._store.commit(self.best)
-        else:
+        wins = found is not None and self._wins(found)
+        is_kept = wins or (save_all and found is not None and self._is_kept(found))
+        if not is_kept and not (save_all and self._num_kept is None):
             self._tell(epoch, values, "not saved")
+            return
+        name, save = self._format_name(epoch, batch, logs), self._prepare()
+
+        def write() -> None:
+            digest = self._store.write(name, save)
+            self._tell(epoch, values, f"saved {name}")
+            if is_kept and found is not None:
+                best, *kept = self._rank(replace(found, file=name, sha256=digest))
+                self.best = replace(best, kept=tuple(kept))
+                self._store.commit(self.best)
+
+        self._behind.submit(write)
+
+    def _prepare(self) -> Callable[[Path], None]:
+        """Take the model as it is now; returns what writes it."""
+        if self._saver is not None:
+            return self._saver.prepare()
+        return lambda path: save_model(self.model, path)
 
     def _describe(
         self, values: dict[str, float], epoch: int, batch: int | None
@@ -108,19 +138,25 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
     def _is_recorded(self, found: BestCheckpoint) -> bool:
-        now = (found.repeat, found.epoch, found.batch, found.value, found.monitored)
-        best = self.best
-        return best is not None and now == (
-            best.repeat,
-            best.epoch,
-            best.batch,
-            best.value,
-            best.monitored,
-        )
+        recorded = self.best.all_kept if self.best else ()
+        return _identify(found) in map(_identify, recorded)
 
     def _wins(self, found: BestCheckpoint) -> bool:
         bound = self.best.rank if self.best else self._checkpoint.initial_value_threshold
         return is_better(found.rank, bound, self._monitor.direction)
+
+    def _is_kept(self, found: BestCheckpoint) -> bool:
+        """Tell whether a checkpoint is one of the best few, where only these stay."""
+        threshold = self._checkpoint.initial_value_threshold
+        is_worth = is_better(found.rank, threshold, self._monitor.direction)
+        return self._num_kept is not None and is_worth and found in self._rank(found)
+
+    def _rank(self, found: BestCheckpoint) -> list[BestCheckpoint]:
+        """Put a checkpoint among those recorded, best first, and leave out what is too much."""
+        known = [replace(each, kept=()) for each in self.best.all_kept] if self.best else []
+        worse = (is_better(found.rank, each.rank, self._monitor.direction) for each in known)
+        place = next((index for index, is_worse in enumerate(worse) if is_worse), len(known))
+        return [*known[:place], found, *known[place:]][: self._num_kept or 1]
 
     def _format_name(self, epoch: int, batch: int | None, logs: Mapping[str, float]) -> str:
         step = int(self.model.optimizer.iterations) if self.model.optimizer else 0
@@ -128,7 +164,7 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         if batch is not None:
             values["batch"] = batch
         # An epoch trained again after a kill takes its old name again; the recorded file's, never.
-        taken = [self.best.file] if self.best else []
+        taken = [each.file for each in self.best.all_kept] if self.best else []
         return format_name(self._checkpoint.path, values, taken)
 
     def _tell(self, epoch: int, values: Mapping[str, float], what: str) -> None:
@@ -139,6 +175,10 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         value = f"{values[name]:.5g}" if values else "missing or not finite"
         best = f"{self.best.rank:.5g}" if self.best else "none"
         sys.stdout.write(f"epoch {epoch}: {name} is {value} (best so far: {best}), {what}\n")
+
+
+def _identify(best: BestCheckpoint) -> tuple[Any, ...]:
+    return (best.repeat, best.epoch, best.batch, best.value, best.monitored)
 
 
 class BatchCheckpointing(BestCheckpointing):

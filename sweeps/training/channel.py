@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -26,11 +26,9 @@ class TrialEnd:
             their means over repeats or folds.
         same_as: Number of the finished trial that had the same parameters, where one had.
         violation: By which share of its limit an infeasible model is too large; None else.
-        cause: Short name of what ended it; empty where it simply completed.
+        cause: What ended it, one of `sweeps.causes.Cause`; empty where it simply completed.
         reason: What happened and what to do about it.
         traceback: Where the user's code failed; empty where it did not.
-        resume: ``exact`` or ``approximate`` where the attempt continued an earlier one; else empty.
-        resume_reason: Why it is approximate.
     """
 
     state: Literal["complete", "pruned", "failed", "interrupted"]
@@ -44,8 +42,6 @@ class TrialEnd:
     reason: str = ""
     traceback: str = ""
     others: dict[str, float] = field(default_factory=dict)
-    resume: str = ""
-    resume_reason: str = ""
 
 
 class Channel(Protocol):
@@ -68,6 +64,25 @@ class Channel(Protocol):
         Returns:
             The number of a finished trial with the same values, whose result is this one's too and
             which need not be trained again; None where there is none.
+        """
+
+    def tell_resume(self, reasons: Sequence[str]) -> None:
+        """Tell that this attempt continues an earlier one, before it trains anything.
+
+        Told again where more is found out; what was told last counts.
+
+        Args:
+            reasons: Why the trial may not come to the same bits as an uninterrupted one; none
+                where it does.
+        """
+
+    def tell_batch(self, size: int, gradient_accumulation_steps: int, fixed: str) -> None:
+        """Tell how many samples a batch has, before memory is needed for one.
+
+        Args:
+            size: Samples of one batch.
+            gradient_accumulation_steps: Batches of one optimizer update.
+            fixed: Why a smaller size cannot be set; empty where it can.
         """
 
     def progress(self) -> Action:

@@ -93,17 +93,36 @@ def describe_split(name: str, split: Split) -> str:
     return f"{name}: {split.num_samples:,} samples, {', '.join(parts)}"
 
 
-def digest_split(split: Split) -> str | None:
-    """Compute a SHA-256 over names, shapes, types and bytes; None for a dataset: it streams."""
-    if split.dataset is not None:
-        return None
-    sha = hashlib.sha256()
-    for path, array in keras.tree.flatten_with_path(split.arrays):
-        sha.update(f"{path}{array.shape}{array.dtype}".encode())
-        # As bytes, since texts, dates and bfloat16 offer no buffer of their own type.
-        content: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        sha.update(content)
-    return sha.hexdigest()
+def describe_parts(data: Data) -> dict[str, dict[str, Any]]:
+    """Describe data so that it can be told later whether it is still the same, as JSON values.
+
+    Returns:
+        By a name such as ``x_train``, the ``shape``, ``dtype`` and ``sha256`` of an array. Of a
+        dataset, which streams, the ``elements`` alone.
+    """
+    parts: dict[str, dict[str, Any]] = {}
+    for name, split in data.named().items():
+        if split.dataset is not None:
+            parts[name] = {"elements": _describe_elements(split.dataset)}
+            continue
+        for part, value in zip(("x", "y", "sample_weight"), split.arrays, strict=False):
+            for path, array in keras.tree.flatten_with_path(value):
+                key = "".join(f"[{step!r}]" for step in path)
+                parts[f"{part}_{name}{key}"] = _describe_array(array)
+    return parts
+
+
+def _describe_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    # As bytes, since texts, dates and bfloat16 offer no buffer of their own type.
+    content: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    digest = hashlib.sha256(content).hexdigest()
+    return {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": digest}
+
+
+def _describe_elements(dataset: Any) -> str:
+    if isinstance(dataset, tf.data.Dataset):
+        return str(dataset.element_spec)
+    return f"{dataset.num_batches} batches of {type(dataset).__name__}"
 
 
 def _name_splits(loaded: Any) -> Mapping[str, Any]:

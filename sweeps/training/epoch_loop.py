@@ -50,6 +50,8 @@ class FitPlan:
         first_batch: Finished batches of the first epoch, for the compiled loop.
         pause: Called by the compiled loop about once a second in the middle of an epoch, with the
             finished epochs and the finished batches of this one; True ends the training there.
+        settle: Called by the compiled loop when an epoch is trained and not yet validated: waits
+            for what is still written of the epoch before; True ends the training with that one.
     """
 
     data: Data
@@ -60,6 +62,7 @@ class FitPlan:
     seed: int = 0
     first_batch: int = 0
     pause: Callable[[int, int], bool] | None = None
+    settle: Callable[[], bool] = lambda: False
 
     def is_validated(self, epoch: int) -> bool:
         """Tell whether `epoch` (1-based) ends with a validation."""
@@ -140,7 +143,7 @@ def _fit_compiled(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
         model.reset_metrics()
         hooks.on_epoch_begin(epoch)
         found = _train_segments(train_epoch, model, plan, epoch, pace)
-        if found is None:
+        if found is None or plan.settle():
             break
         logs = found
         if evaluate and plan.is_validated(epoch + 1):
@@ -150,6 +153,7 @@ def _fit_compiled(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
         hooks.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
+    plan.settle()
     if isinstance(model.optimizer, keras.optimizers.Optimizer):
         model.optimizer.finalize_variable_values(model.trainable_weights)
     hooks.on_train_end(logs)

@@ -12,6 +12,7 @@ from sweeps.spec.model import SweepSpec
 from sweeps.training.data import Data, Split, load_data
 from sweeps.training.epoch_loop import build_state, compile_pass, find_fit_reason
 from sweeps.training.hyperparameters import AskingHyperParameters
+from sweeps.training.keras_file import check_weights_file
 from sweeps.training.models import build_model, load_hypermodel, load_model, save_model
 from sweeps.training.own_fit import has_own_fit
 from sweeps.training.randomness import seed_everything
@@ -47,6 +48,7 @@ def export_model(
     if checkpoint.name.endswith(".weights.h5"):
         model = build_model(hypermodel, AskingHyperParameters(_refuse_to_ask, values), spec.model)
         build_state(model, data.train, batch_size)
+        check_weights_file(checkpoint)
         model.load_weights(checkpoint)
         save_model(model, destination)
     else:

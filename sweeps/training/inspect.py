@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from sweeps.checkpoints.template import find_template_problems
-from sweeps.errors import describe_error
+from sweeps.errors import describe_error, describe_traceback
 from sweeps.menu import suggest_name
 from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter, default_of
 from sweeps.training.callback_state import get_state, has_state
-from sweeps.training.data import Data, describe_split, digest_split, load_data
+from sweeps.training.data import Data, describe_parts, describe_split, load_data
 from sweeps.training.epoch_loop import build_state, take_batch
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, check_saving, load_hypermodel
@@ -38,7 +37,7 @@ class Inspection:
         declared: Parameters that the model's code declares.
         num_weights: Number of weights of the model.
         data: One line a split.
-        digests: SHA-256 of each split that is arrays.
+        data_parts: Shape, type and digest of each array.
         loop_reason: Why trials train with `model.fit`; empty for the compiled loop.
     """
 
@@ -48,7 +47,7 @@ class Inspection:
     declared: list[Parameter] = field(default_factory=list)
     num_weights: int | None = None
     data: list[str] = field(default_factory=list)
-    digests: dict[str, str | None] = field(default_factory=dict)
+    data_parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     loop_reason: str = ""
 
 
@@ -60,11 +59,7 @@ def inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
         values: Values of the space file's parameters to build with.
     """
     found = Inspection()
-    seed_everything(spec.seed)
-    data = _try(found, "data", lambda: load_data(load_target(spec.data)))
-    if data is not None:
-        found.data = [describe_split(name, split) for name, split in data.named().items()]
-        found.digests = {name: digest_split(split) for name, split in data.named().items()}
+    data = _inspect_data(found, spec)
 
     def ask(parameter: Parameter) -> Any:
         found.declared.append(parameter)
@@ -75,6 +70,22 @@ def inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
     if model is not None and data is not None:
         _inspect_both(found, spec, model, data, hp.values)
     return found
+
+
+def inspect_data(spec: SweepSpec) -> Inspection:
+    """Load the data as `inspect_sweep` does, and look at it alone."""
+    found = Inspection()
+    _inspect_data(found, spec)
+    return found
+
+
+def _inspect_data(found: Inspection, spec: SweepSpec) -> Data | None:
+    seed_everything(spec.seed)
+    data: Data | None = _try(found, "data", lambda: load_data(load_target(spec.data)))
+    if data is not None:
+        found.data = [describe_split(name, split) for name, split in data.named().items()]
+        found.data_parts = describe_parts(data)
+    return data
 
 
 def _inspect_both(
@@ -169,5 +180,5 @@ def _try(found: Inspection, key: str, do: Callable[[], Any]) -> Any:
     except Exception as error:  # noqa: BLE001 - the edge between our code and the user's
         message = describe_error(error)
         found.problems.append((key, message))
-        found.traceback = found.traceback or traceback.format_exc()
+        found.traceback = found.traceback or describe_traceback(error)
         return None

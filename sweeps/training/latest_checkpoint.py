@@ -18,9 +18,11 @@ import numpy as np
 from sweeps.checkpoints.store import LatestState, LatestStore
 from sweeps.durable import write_bytes, write_derived
 from sweeps.errors import CheckpointError
+from sweeps.training.behind import Behind
 from sweeps.training.callback_state import get_state, has_state, set_state
 from sweeps.training.randomness import find_seed_states, open_shared_generator
 from sweeps.training.repetitions import Repetition
+from sweeps.training.snapshot import Snapshot
 
 Row = dict[str, Any]
 
@@ -38,13 +40,14 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         resumed: The state from which this attempt continues; None where it starts anew.
         repetition: Which training of the trial this is.
         profile: What decides whether a later attempt is exact.
+        behind: Does the writing.
 
     Attributes:
         saved_at: When the last state became durable, by `time.monotonic`.
         history: A row per finished epoch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two by keyword
         self,
         store: LatestStore,
         history_file: Path,
@@ -53,8 +56,10 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         repetition: Repetition,
         *,
         profile: Mapping[str, Any] = MappingProxyType({}),
+        behind: Behind | None = None,
     ) -> None:
         super().__init__()
+        self._behind = behind or Behind(at_once=True)
         self._store = store
         self._history_file = history_file
         self._callbacks = [callback for callback in callbacks if has_state(callback)]
@@ -77,7 +82,8 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self.history.append({"epoch": epoch + 1, **_to_plain(logs or {})})
         self._commit(epoch + 1, 0)
         # Made again from the state above when the trial continues, so it need not be waited for.
-        write_derived(self._history_file, _format_csv(self.history))
+        rows = list(self.history)
+        self._behind.submit(lambda: write_derived(self._history_file, _format_csv(rows)))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Put back everything where this epoch goes on in its middle, after all was begun anew."""
@@ -95,6 +101,7 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
             batch: Finished batches of the next one.
         """
         self._commit(epoch, batch)
+        self._behind.start()
 
     def _commit(self, epoch: int, batch: int) -> None:
         variables = _list_all_variables(self.model) if batch else list_variables(self.model)
@@ -109,9 +116,14 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
             "history": _to_json(self.history),
         }
         total = self._repetition.first_epoch + epoch
-        options = {"batch": batch} if batch else {}
-        self._store.commit(total, lambda path: _save_arrays(path, variables), state, **options)
-        self.saved_at = time.monotonic()
+        snapshot = Snapshot(variables)
+
+        def write() -> None:
+            arrays = snapshot.arrays()
+            self._store.commit(total, lambda path: _save_arrays(path, arrays), state, batch=batch)
+            self.saved_at = time.monotonic()
+
+        self._behind.submit(write)
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
         """Make the history file durable, since from now on nothing makes it again."""
@@ -146,9 +158,10 @@ def restore_model(model: Any, latest: LatestState) -> None:
 
 
 def _assign_variables(variables: Sequence[Any], latest: LatestState) -> None:
-    with np.load(latest.arrays, allow_pickle=False) as arrays:
-        for index, variable in enumerate(variables):
-            variable.assign(_as_type(arrays[f"{index:05d}"], variable.dtype))
+    content = np.fromfile(latest.arrays, np.uint8)
+    sizes = [np.dtype(each.dtype).itemsize * math.prod(each.shape) for each in variables]
+    for variable, block in zip(variables, np.split(content, np.cumsum(sizes)[:-1]), strict=True):
+        variable.assign(block.view(np.dtype(variable.dtype)).reshape(variable.shape))
 
 
 def list_variables(model: Any) -> list[Any]:
@@ -171,14 +184,11 @@ def describe_variable(variable: Any) -> str:
     return f"{name} {variable.dtype}{list(variable.shape)}"
 
 
-def _save_arrays(path: Path, variables: Sequence[Any]) -> None:
-    arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
-    np.savez(path, **arrays)  # type: ignore[arg-type]
-
-
-def _as_type(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
-    # NumPy stores types it does not know, such as bfloat16, as plain bytes.
-    return array.view(np.dtype(dtype)) if array.dtype.kind == "V" else array
+def _save_arrays(path: Path, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+    """Write the bytes of arrays one after the other: types and shapes stand in the state."""
+    with path.open("wb") as file:
+        for array in arrays:
+            file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def _to_plain(value: Any) -> Any:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import json
+import math
 import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner
 
-from sweeps.errors import OptionError
+from sweeps.errors import OptionError, UnsafeModelError
+from sweeps.training.keras_file import KerasFile, check_keras_file
 from sweeps.training.user_code import load_target
 
 
@@ -77,8 +82,49 @@ def save_model(model: Any, path: Path) -> None:
 
 
 def load_model(path: Path) -> Any:
-    """Load a ``.keras`` file. Safe mode stays on: code inside the file is refused."""
+    """Load a ``.keras`` file that holds nothing but what Keras writes and what is registered here.
+
+    Raises:
+        UnsafeModelError: It holds code, or what else is not loaded on trust; the message names it.
+    """
+    file = check_keras_file(path, _is_registered)
+    _check_size(path, file)
     return keras.models.load_model(path, safe_mode=True)
+
+
+def _is_registered(name: str) -> bool:
+    return keras.saving.get_registered_object(name) is not None
+
+
+def _check_size(path: Path, file: KerasFile) -> None:
+    """Compare the weights that a file would make with those that it holds, making none.
+
+    Raises:
+        UnsafeModelError: It would make more, such as a Dense layer with units for terabytes.
+    """
+    custom = {name: keras.saving.get_registered_object(name) for name in file.custom}
+    # What Keras remembers of a build, such as weights to be made later, it remembers by thread.
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            num_weights = pool.submit(_count_weights, file.config, custom).result()
+        except Exception as error:
+            if custom:  # a registered class may need real weights; who registered it vouches for it
+                return
+            raise UnsafeModelError(
+                f"{path}: the model in it cannot be built. It was not loaded."
+            ) from error
+    if num_weights > file.num_values:
+        raise UnsafeModelError(
+            f"{path}: its layers would make {num_weights} weights, but it holds {file.num_values} "
+            "values. It was not loaded."
+        )
+
+
+def _count_weights(config: bytes, custom: Mapping[str, Any]) -> int:
+    layers = {**json.loads(config), "compile_config": None}
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.saving.deserialize_keras_object(layers, dict(custom), safe_mode=True)
+        return sum(math.prod(weight.shape) for weight in model.weights)
 
 
 def check_saving(model: Any) -> None:
@@ -96,4 +142,5 @@ def check_saving(model: Any) -> None:
             # Keras puts the whole configuration around the one sentence that says what is wrong.
             text = str(error).rpartition("Exception encountered: ")[2]
             text = text.partition(" Full object config")[0]
+            text = text.removeprefix(f"{path}: ").removesuffix(" It was not loaded.")
             raise OptionError(f"the model cannot be saved and loaded again: {text}") from error

@@ -113,8 +113,13 @@ def find_best_values(
 def pick_values(
     logs: Mapping[str, Any], objectives: Sequence[Objective], facts: Mapping[str, float]
 ) -> dict[str, float]:
-    """Give one epoch's value of every objective; nothing where one is missing or not finite."""
+    """Give one epoch's value of every objective; nothing where one is missing or not finite.
+
+    Nor where the loss is not: an accuracy is a number even if every weight is NaN.
+    """
     found = {**logs, **facts}
+    if not math.isfinite(found.get("loss") or 0.0):
+        return {}
     values = {objective.metric: found.get(objective.metric) for objective in objectives}
     finite = {
         metric: float(value)

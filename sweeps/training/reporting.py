@@ -3,14 +3,45 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
+from sweeps.causes import Cause
 from sweeps.errors import OptionError
+from sweeps.training.behind import Behind
 from sweeps.training.channel import Channel
 from sweeps.training.repetitions import Repetition
+
+
+class Heartbeat(keras.callbacks.Callback):  # type: ignore[misc]
+    """Lets the supervisor hear of a model that `fit` trains, about once a second.
+
+    Its hooks are those at the beginning of a batch: Keras calls them in the thread that trains,
+    while one at the end would keep `fit` from computing ahead.
+
+    Args:
+        channel: The other end. What it answers counts between epochs only, where a state is saved.
+        seconds: From one message to the next.
+    """
+
+    def __init__(self, channel: Channel, *, seconds: float = 1.0) -> None:
+        super().__init__()
+        self._channel = channel
+        self._seconds = seconds
+        self._next = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Tell that the batches before this one are done, unless that was told just now."""
+        if (now := time.monotonic()) >= self._next:
+            self._channel.progress()
+            self._next = now + self._seconds
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell the same while the model is validated."""
+        self.on_train_batch_begin(batch, logs)
 
 
 class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
@@ -27,6 +58,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         validation_freq: How often epochs are validated; between them the metric may be missing.
             0 where that is unknown.
         monitor: Another metric that has to be there; None where there is none.
+        behind: Does the reporting, after the epoch is durable.
 
     Attributes:
         state: How the trial ended by an answer: ``pruned`` or ``interrupted``, ``failed`` where it
@@ -35,7 +67,7 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         epoch: Finished epochs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last three by keyword
         self,
         channel: Channel,
         metric: str,
@@ -44,8 +76,10 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
         *,
         validation_freq: int = 1,
         monitor: str | None = None,
+        behind: Behind | None = None,
     ) -> None:
         super().__init__()
+        self._behind = behind or Behind(at_once=True)
         self._channel = channel
         self._metric = metric
         self._monitor = monitor or metric
@@ -63,7 +97,8 @@ class Reporting(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Report the finished epoch."""
-        self._tell(epoch + 1, logs or {})
+        self._behind.submit(lambda: self._tell(epoch + 1, logs or {}))
+        self._behind.start()
         if self.state:
             self.model.stop_training = True
 
@@ -101,7 +136,4 @@ def _find_non_finite(logs: Mapping[str, float], metric: str) -> str | None:
 
 
 def _explain_divergence(name: str, value: float, epoch: int) -> str:
-    return (
-        f"{name} is {value} after epoch {epoch}: training diverged. "
-        "Lower the highest learning rate, or clip gradients."
-    )
+    return Cause.DIVERGED.explain(f"{name} is {value} after epoch {epoch}: training diverged.")

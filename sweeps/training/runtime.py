@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
 from pathlib import Path
 
@@ -17,6 +19,20 @@ def set_threads(threads: int) -> None:
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def show_device(name: str) -> None:
+    """Let this process, and what it starts, see one GPU; none where the name is empty.
+
+    Has to come before the first question for devices: CUDA and TensorFlow look only then.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = name
+
+
+def prefer_to_be_killed() -> None:
+    """Let the kernel, where memory is short, choose this process before driver and fork server."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def limit_memory() -> None:

@@ -10,11 +10,14 @@ from typing import Any
 
 import keras
 
+from sweeps.causes import Cause
 from sweeps.checkpoints.store import BestStore, LatestState, LatestStore
-from sweeps.durable import write_json
+from sweeps.durable import make_dir, write_json
 from sweeps.errors import CheckpointError, OptionError
 from sweeps.paths import TrialPaths
-from sweeps.spec.model import SweepSpec
+from sweeps.spec.model import SweepSpec, count_kept
+from sweeps.training.batches import accumulate_gradients, find_fixed_reason
+from sweeps.training.behind import Behind
 from sweeps.training.best_checkpoint import BestCheckpointing, make_best_checkpointing
 from sweeps.training.channel import Channel, TrialEnd
 from sweeps.training.data import Data, load_data
@@ -24,7 +27,8 @@ from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
 from sweeps.training.model_size import check_size
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_fit
-from sweeps.training.profile import describe_profile, explain_approximate
+from sweeps.training.profile import describe_profile, list_reasons
+from sweeps.training.random_ops import watch_random_ops
 from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everything
 from sweeps.training.repetitions import (
     Repetition,
@@ -37,7 +41,8 @@ from sweeps.training.repetitions import (
     select_data,
     summarize,
 )
-from sweeps.training.reporting import Reporting
+from sweeps.training.reporting import Heartbeat, Reporting
+from sweeps.training.snapshot import ModelSaver
 from sweeps.training.user_code import load_target
 
 
@@ -50,12 +55,20 @@ class Attempt:
         attempt: 1 for its first life.
         values: Parameter values that are known already: those of the space file.
         seed: The sweep's seed.
+        accepted_changes: Changes of the sweep that the user has accepted so far.
+        origin: The trial whose randomness it has: another one where it extends that.
+        epochs: Epochs in all; None where the spec and the parameters decide.
+        batch_divisor: By what the batch size is divided, since earlier attempts had no memory.
     """
 
     number: int
     attempt: int
     values: dict[str, Any]
     seed: int
+    accepted_changes: tuple[str, ...] = ()
+    origin: int | None = None
+    epochs: int | None = None
+    batch_divisor: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ class _Trial:
     data: Data
     hypermodel: Any
     hp: AskingHyperParameters
+    profile: dict[str, Any]
 
 
 def train_trial(spec: SweepSpec, paths: TrialPaths, attempt: Attempt, channel: Channel) -> TrialEnd:
@@ -86,21 +100,26 @@ def train_trial(spec: SweepSpec, paths: TrialPaths, attempt: Attempt, channel: C
     Raises:
         Exception: Whatever the user's code raises.
     """
-    seed = derive_seed(attempt.seed, "trial", attempt.number)
+    origin = attempt.number if attempt.origin is None else attempt.origin
+    seed = derive_seed(attempt.seed, "trial", origin)
     seed_everything(seed)
     data = load_data(load_target(spec.data))
     hp = AskingHyperParameters(channel.suggest, attempt.values)
-    trial = _Trial(spec, paths, attempt, channel, data, load_hypermodel(spec.model), hp)
-    paths.root.mkdir(parents=True, exist_ok=True)
-    latest = LatestStore(paths).find()
+    hypermodel = load_hypermodel(spec.model)
+    make_dir(paths.root)
+    latest, divisor = _find_latest(paths, attempt)
+    profile = describe_profile(
+        data, own_fit=has_own_fit(hypermodel), num_changes=len(attempt.accepted_changes)
+    )
+    profile["batch_divisor"] = divisor
+    trial = _Trial(spec, paths, attempt, channel, data, hypermodel, hp, profile)
+    if latest:
+        saved = latest.state.get("profile")
+        _note_reasons(trial, list_reasons(saved, profile, attempt.accepted_changes))
     values: list[float] = list(latest.state["earlier"]) if latest else []
     others: list[dict[str, float]] = list(latest.state["earlier_others"]) if latest else []
-    resume: tuple[str, str] | None = None
     while True:
         end = _train_repetition(trial, seed, values, others, latest)
-        # Of several repetitions the first one of an attempt is the one that continued.
-        resume = resume or (end.resume, end.resume_reason)
-        end = replace(end, resume=resume[0], resume_reason=resume[1])
         if end.state != "complete" or end.value is None:
             return end
         values.append(end.value)
@@ -109,6 +128,20 @@ def train_trial(spec: SweepSpec, paths: TrialPaths, attempt: Attempt, channel: C
             mean, spread = summarize(values)
             return replace(end, value=mean, spread=spread, others=average_each(others))
         latest = None
+
+
+def _find_latest(paths: TrialPaths, attempt: Attempt) -> tuple[LatestState | None, int]:
+    """Find what to continue from, and the divisor of its batch size.
+
+    With another divisor the optimizer has other variables: then the trial begins anew. Its first
+    new state replaces the old ones; until then the next attempt comes by here again.
+    """
+    latest = LatestStore(paths).find()
+    divisor: int = latest.state.get("profile", {}).get("batch_divisor", 1) if latest else 1
+    if divisor >= attempt.batch_divisor:
+        return latest, divisor
+    BestStore(paths).clear()
+    return None, attempt.batch_divisor
 
 
 def _train_repetition(
@@ -124,8 +157,10 @@ def _train_repetition(
     model = build_model(trial.hypermodel, trial.hp, trial.spec.model)
     same_as = _record_values(trial)
     if same_as is not None:
-        return TrialEnd("complete", cause="duplicate", same_as=same_as)
+        return TrialEnd("complete", cause=Cause.DUPLICATE, same_as=same_as)
     epochs, batch_size = resolve_training(trial.spec, trial.hp.values)
+    epochs = trial.attempt.epochs or epochs
+    batch_size = _set_batch_size(trial, model, batch_size)
     repetition = make_repetition(seed, index, epochs=epochs, earlier=earlier)
     repetition = replace(repetition, earlier_others=tuple(earlier_others))
     plan = FitPlan(
@@ -144,22 +179,38 @@ def _train_repetition(
     return _fit(trial, model, plan, repetition, latest)
 
 
+def _set_batch_size(trial: _Trial, model: Any, batch_size: int) -> int:
+    """Divide the batch size where memory asks for it, and tell what it is now."""
+    fixed = find_fixed_reason(model, trial.data, own_fit=has_own_fit(trial.hypermodel))
+    divisor = 1 if fixed else trial.profile["batch_divisor"]
+    steps = accumulate_gradients(model.optimizer, divisor)
+    batch_size = max(1, batch_size // divisor)
+    if batch_size == 1:
+        fixed = fixed or "it is a single sample already"
+    trial.channel.tell_batch(batch_size, steps, fixed)
+    return batch_size
+
+
 def _fit(
     trial: _Trial, model: Any, plan: FitPlan, repetition: Repetition, latest: LatestState | None
 ) -> TrialEnd:
     spec = trial.spec
     callbacks = make_callbacks(spec)
     facts = find_model_facts(model, spec.objectives)
-    best = _make_best_checkpointing(trial, repetition, facts)
     own_fit = has_own_fit(trial.hypermodel)
-    profile = describe_profile(plan.data, own_fit=own_fit)
+    loop_reason = "" if own_fit else find_loop_reason(spec, model, plan.data, callbacks)
+    _check_position(latest, loop_reason)
+    saver = None if own_fit or loop_reason else _make_saver(model, callbacks)
+    behind = Behind(at_once=saver is None)
+    best = _make_best_checkpointing(trial, repetition, facts, behind=behind, saver=saver)
     saving = LatestCheckpointing(
         LatestStore(trial.paths),
         trial.paths.history,
         [*callbacks, best],
         latest,
         repetition,
-        profile=profile,
+        profile=trial.profile,
+        behind=behind,
     )
     reporting = Reporting(
         trial.channel,
@@ -168,29 +219,37 @@ def _fit(
         lambda: best.best.value if best.best else None,
         validation_freq=0 if own_fit else spec.training.validation_freq,
         monitor=spec.checkpoint.monitor,
+        behind=behind,
     )
     reporting.catch_up(saving.history)
     returned: float | None = None
     if not reporting.state and not (latest and latest.state["stopped"]):
         every = [EpochSeeding(plan.seed), *callbacks, best, saving, reporting]
-        if own_fit:
-            returned = _fit_with_own(trial, model, plan, every)
-        else:
-            loop_reason = find_loop_reason(spec, model, plan.data, every)
-            _check_position(latest, loop_reason)
-            plan = replace(plan, pause=_make_pause(trial, saving, reporting))
-            fit(model, plan, every, compiled=not loop_reason)
+        if own_fit or loop_reason:
+            every.insert(0, Heartbeat(trial.channel))
+        with behind:
+            if own_fit:
+                returned = _fit_with_own(trial, model, plan, every)
+            else:
+                pause, settle = _make_pause(trial, saving, reporting, behind)
+                plan = replace(plan, pause=pause, settle=settle)
+                if latest:
+                    watch_random_ops(model, lambda reason: _note_reasons(trial, [reason]))
+                fit(model, plan, every, compiled=not loop_reason)
     others = _find_values(spec, best, saving.history, facts)
     value = others.pop(spec.objective.metric, None)
     end = _conclude(reporting, best, value if returned is None else returned, others)
-    if end.cause == "no finite value":
+    if end.cause == Cause.NO_FINITE_VALUE:
         end = _explain_threshold(spec, end)
-    return _describe_resume(end, latest, profile) if latest else end
+    return end
 
 
-def _describe_resume(end: TrialEnd, latest: LatestState, profile: Mapping[str, Any]) -> TrialEnd:
-    reason = explain_approximate(latest.state.get("profile"), profile)
-    return replace(end, resume="approximate" if reason else "exact", resume_reason=reason)
+def _note_reasons(trial: _Trial, reasons: Sequence[str]) -> None:
+    """Tell why a trial that continues is approximate, and let its later attempts know."""
+    # The same list goes into every state that is saved from now on.
+    noted: list[str] = trial.profile["approximate"]
+    noted += [reason for reason in reasons if reason not in noted]
+    trial.channel.tell_resume(noted)
 
 
 def _check_position(latest: LatestState | None, loop_reason: str) -> None:
@@ -201,21 +260,44 @@ def _check_position(latest: LatestState | None, loop_reason: str) -> None:
         )
 
 
+def _make_saver(model: Any, callbacks: Sequence[Any]) -> ModelSaver | None:
+    """Make what writes the model while it is trained on; None where that might go wrong."""
+    if not all(type(callback).__module__.startswith("keras.") for callback in callbacks):
+        return None  # They may change the model at the beginning of an epoch.
+    saver = ModelSaver(model)
+    return saver if saver.can_wait else None
+
+
 def _make_pause(
-    trial: _Trial, saving: LatestCheckpointing, reporting: Reporting
-) -> Callable[[int, int], bool]:
-    """Make what the compiled loop does in the middle of an epoch: save, and stop where asked."""
+    trial: _Trial, saving: LatestCheckpointing, reporting: Reporting, behind: Behind
+) -> tuple[Callable[[int, int], bool], Callable[[], bool]]:
+    """Make what the compiled loop does between its batches: save, and stop where asked.
+
+    Returns:
+        The `pause` and the `settle` of a `FitPlan`.
+    """
     save_every = trial.spec.training.save_every or math.inf
 
+    def is_due() -> bool:
+        return time.monotonic() - saving.saved_at >= save_every
+
+    def settle() -> bool:
+        behind.settle()
+        return bool(reporting.state)
+
     def pause(epoch: int, batch: int) -> bool:
+        if behind.is_busy and not is_due():
+            return False
+        if settle():
+            return True
         is_stopped = trial.channel.progress() == "stop"
-        if is_stopped or time.monotonic() - saving.saved_at >= save_every:
+        if is_stopped or is_due():
             saving.save_batch(epoch, batch)
         if is_stopped:
             reporting.state = "interrupted"
         return is_stopped
 
-    return pause
+    return pause, settle
 
 
 def _fit_with_own(trial: _Trial, model: Any, plan: FitPlan, callbacks: list[Any]) -> float | None:
@@ -292,20 +374,22 @@ def _make_own_callbacks(target: str) -> list[Any]:
 
 
 def _make_best_checkpointing(
-    trial: _Trial, repetition: Repetition, facts: dict[str, float]
+    trial: _Trial, repetition: Repetition, facts: dict[str, float], **writing: Any
 ) -> BestCheckpointing:
     """Make the callback that keeps the best model, as the space file's ``checkpoint`` says."""
     spec = trial.spec
     return make_best_checkpointing(
-        BestStore(trial.paths, keep_older=not spec.checkpoint.save_best_only),
+        BestStore(trial.paths, keep_older=count_kept(spec) is None),
         spec.checkpoint,
         spec.objectives,
         facts=facts,
+        num_kept=count_kept(spec),
         counters={
             "trial": trial.attempt.number,
             "attempt": trial.attempt.attempt,
             "repeat": repetition.index + 1,
         },
+        **writing,
     )
 
 
@@ -333,7 +417,8 @@ def _explain_threshold(spec: SweepSpec, end: TrialEnd) -> TrialEnd:
         f"no epoch's {metric} was better than checkpoint.initial_value_threshold ({threshold:g}), "
         "so no checkpoint was kept."
     )
-    return replace(end, state="pruned", cause="threshold", reason=reason)
+    cause = Cause.THRESHOLD
+    return replace(end, state="pruned", cause=cause, reason=cause.explain(reason))
 
 
 def _conclude(
@@ -346,14 +431,16 @@ def _conclude(
             best.best,
             value=None if value is None else reporting.repetition.average(value),
             others={} if value is None else reporting.repetition.average_others(others),
-            cause="diverged" if reporting.state == "failed" else "",
+            cause=Cause.DIVERGED if reporting.state == "failed" else "",
             reason=reporting.reason,
         )
     if best.best is None or value is None:
         return TrialEnd(
             "failed",
             reporting.epoch,
-            cause="no finite value",
-            reason="no epoch gave a finite value of every objective.",
+            cause=Cause.NO_FINITE_VALUE,
+            reason=Cause.NO_FINITE_VALUE.explain(
+                "no epoch gave a finite value of every objective."
+            ),
         )
     return TrialEnd("complete", reporting.epoch, best.best, value=value, others=others)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sweeps.causes import Cause
 from sweeps.spec.builds import Build, ModelSize, build_from_json
 from sweeps.spec.exploration import Attempt, Explorer, describe_attempt
 from sweeps.spec.known_space import KnownSpace, merge_space
@@ -124,7 +125,8 @@ class _Exploring:
         if not isinstance(result, Death) or result.status is None or self._current is None:
             self.is_done = True
             return
-        reason = "it takes too long to build" if result.timed_out else explain_death(result).reason
+        is_slow = result.cause == Cause.TIMEOUT
+        reason = "it takes too long to build" if is_slow else explain_death(result).reason
         self._note(Build(reason=reason))
 
     def conclude(self) -> Discovery:

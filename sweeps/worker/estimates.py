@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sweeps.spec.builds import MeasuredEpoch, pick_value
 from sweeps.spec.counting import count_configurations
 from sweeps.spec.known_space import KnownSpace
-from sweeps.spec.model import SweepSpec, count_epochs
+from sweeps.spec.model import SweepSpec, count_epochs, count_kept
 from sweeps.worker.discovery import Discovery
+from sweeps.worker.disk import count_latest
 from sweeps.worker.limits import divide_cores
 
 _LATEST_STATES = 3
@@ -55,7 +56,8 @@ def estimate(
     num_trials = spec.limits.trials
     if spec.sampler.name == "grid" and count is not None:
         num_trials = min(num_trials, count)
-    workers = divide_cores(spec.limits.workers, num_trials, cores).workers
+    threads = spec.resources.threads
+    workers = divide_cores(spec.limits.workers, num_trials, cores, threads=threads).workers
     disk_bytes = _estimate_disk(spec, discovery, num_trials, workers)
     seconds = None
     if epoch is not None:
@@ -69,10 +71,11 @@ def _estimate_disk(
     size = None if discovery.largest is None else discovery.largest.checkpoint_bytes
     if size is None:
         return None
-    each = 1 if spec.checkpoint.save_best_only else _count_epochs(spec, discovery.space)
+    each = count_kept(spec) or _count_epochs(spec, discovery.space)
     kept = min(num_trials, spec.keep.best or num_trials)
+    latest = min(kept, count_latest(spec))
     bundle = len(spec.export.formats)
-    found = size * (kept * each + workers * _LATEST_STATES + bundle)
+    found = size * (kept * each + latest + workers * _LATEST_STATES + bundle)
     return found if spec.keep.max_disk is None else min(found, spec.keep.max_disk)
 
 

@@ -6,16 +6,19 @@ not multiprocessing's, which would import the caller's main module again in ever
 leave a resource tracker behind (`docs/decisions/0001-own-fork-server.md`).
 
 It ends when its driver does: the socket between them closes, and every child watches a socket of
-its own in the same way.
+its own in the same way. What a child leaves running when it ends goes with it, wherever that has
+hidden (`sweeps.worker.process_tree`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -24,15 +27,23 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from sweeps.errors import SweepsError
+from sweeps.worker.process_tree import (
+    adopt_orphans,
+    kill_all,
+    kill_group,
+    kill_tree,
+    list_children,
+)
 
 # What the server imports before its first fork: all that every child needs.
 PRELOADED = ("keras", "keras_tuner", "sweeps.training.train", "sweeps.training.evaluate")
 _LONGEST_REQUEST = 1 << 16
+_LONGEST_END_SECONDS = 5.0
 _ENVIRONMENT = {
     # Threads that a library starts at import would not survive the fork.
     "OMP_NUM_THREADS": "1",
@@ -41,7 +52,21 @@ _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "GRPC_VERBOSITY": "ERROR",
+    # Several processes share a GPU only where none takes all of its memory at its start.
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
+
+_HOME = str(Path(__file__).parents[2])
+# The server finds this very package, also where the driver found it by the working directory, and
+# nothing else that lies beside it.
+_START = """\
+import importlib, sys
+home, descriptor = sys.argv[1:]
+sys.path.insert(0, home)
+import sweeps
+sys.path.pop(0)
+importlib.import_module("sweeps.worker.fork_server").main(int(descriptor))
+"""
 
 
 class ForkServerError(SweepsError):
@@ -52,6 +77,9 @@ class ForkServer:
     """The driver's side: starts the server, asks it for children and hears how they ended.
 
     The constructor returns at once; the server imports Keras meanwhile.
+
+    Attributes:
+        is_broken: It could not import what it needs, and neither could another one.
     """
 
     def __init__(self) -> None:
@@ -59,18 +87,19 @@ class ForkServer:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-P", "-c", _START, _HOME, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
-                env=_make_environment(),
+                env={**os.environ, **_ENVIRONMENT},
                 start_new_session=True,
             )
         self._lock = threading.Lock()
         self._next_ticket = 0
         self._waiting: dict[int, Child] = {}
         self._failure = ""
+        self.is_broken = False
         self._ready = threading.Event()
         self._listener = threading.Thread(
             target=self._listen, name="fork-server-listener", daemon=True
@@ -104,14 +133,24 @@ class ForkServer:
             child = Child(self)
             self._waiting[self._next_ticket] = child
             packet = json.dumps({"ticket": self._next_ticket, **request}).encode()
-            socket.send_fds(self._socket, [packet], [theirs.fileno()])
+            try:
+                socket.send_fds(self._socket, [packet], [theirs.fileno()])
+            except OSError as error:  # it has died, and the listener does not know yet
+                del self._waiting[self._next_ticket]
+                ours.close()
+                raise ForkServerError("the process that forks trials died") from error
         return ours, child
 
     def close(self) -> None:
         """End the server and every child that is left, and wait until they are gone."""
+        if not self._ready.is_set():  # it imports, has no child yet, and would not look up
+            self._process.kill()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._process.wait()
+        try:
+            self._process.wait(_LONGEST_END_SECONDS)
+        except subprocess.TimeoutExpired:  # somebody has stopped it
+            self._process.kill()
         self._listener.join()
         self._socket.close()
         self._errors.close()
@@ -121,6 +160,7 @@ class ForkServer:
             message = json.loads(packet)
             if "failed" in message:
                 self._failure = message["failed"]
+                self.is_broken = True
             elif "ready" in message:
                 self._ready.set()
             elif "pid" in message:
@@ -133,7 +173,7 @@ class ForkServer:
             left, self._waiting = list(self._waiting.values()), {}
         self._ready.set()
         for child in left:
-            child.end(None)
+            child.outlive_server()
 
     def _receive(self) -> bytes:
         try:
@@ -146,13 +186,6 @@ class ForkServer:
         self._errors.seek(0)
         tail = self._errors.read()[-2000:].decode(errors="replace").strip()
         return f"the fork server ended with status {status}. Its last words:\n{tail}"
-
-
-def _make_environment() -> dict[str, str]:
-    """Let the server find this very package, also where it was found by the working directory."""
-    home = str(Path(__file__).parents[2])
-    python_path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), home]))
-    return {**os.environ, **_ENVIRONMENT, "PYTHONPATH": python_path}
 
 
 class Child:
@@ -187,14 +220,11 @@ class Child:
         self.status = status
         self._ended.set()
 
-
-def kill_group(pid: int) -> None:
-    """Kill a child and what it started; nothing happens where it is gone."""
-    for kill in (os.killpg, os.kill):
-        try:
-            kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
+    def outlive_server(self) -> None:
+        """Kill the process, since nobody is left who would tell of its end."""
+        if self.pid:
+            kill_tree(self.pid)
+        self.end(None)
 
 
 class _Server:
@@ -219,6 +249,8 @@ class _Server:
         finally:
             for pid in self._tickets:
                 kill_group(pid)
+            self._tickets.clear()
+            self._kill_strays()
 
     def _take_request(self) -> bool:
         packet, descriptors, _, _ = socket.recv_fds(self._connection, _LONGEST_REQUEST, 1)
@@ -246,21 +278,27 @@ class _Server:
         except BaseException:  # noqa: BLE001 - nothing may unwind into the server's frames
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:  # the log's disk may be full
+                os._exit(status)
 
     def _reap(self) -> bool:
         self._wake_reader.recv(4096)
-        while self._tickets:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                break
+        ended = []
+        for pid, status in _iter_ended():
             if (ticket := self._tickets.pop(pid, None)) is not None:
-                # What the trial left running in its group goes with it.
-                kill_group(pid)
-                self._send({"ticket": ticket, "status": os.waitstatus_to_exitcode(status)})
+                ended.append({"ticket": ticket, "status": os.waitstatus_to_exitcode(status)})
+        if ended:
+            self._kill_strays()
+        for message in ended:  # last: who hears of it relies on there being nobody left
+            self._send(message)
         return True
+
+    def _kill_strays(self) -> None:
+        """Kill what trials that have ended left running: a living trial keeps its own orphans."""
+        kill_all(lambda: [pid for pid in list_children(os.getpid()) if pid not in self._tickets])
 
     def _send(self, message: dict[str, Any]) -> None:
         self._connection.send(json.dumps(message).encode())
@@ -270,9 +308,11 @@ def main(descriptor: int) -> None:
     """Run the server on an inherited socket; called in the new process."""
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
+    adopt_orphans()
     try:
-        for module in PRELOADED:
-            importlib.import_module(module)
+        with _ending_with(connection):
+            for module in PRELOADED:
+                importlib.import_module(module)
     except BaseException:  # noqa: BLE001 - whatever it was, the driver must hear of it
         connection.send(json.dumps({"failed": traceback.format_exc()[-8000:]}).encode())
         return
@@ -281,5 +321,26 @@ def main(descriptor: int) -> None:
     _Server(connection).serve()
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+@contextlib.contextmanager
+def _ending_with(connection: socket.socket) -> Iterator[None]:
+    """Let the kernel end this process with its driver, while it imports and does not look.
+
+    Nothing is sent to a server that is not ready, so that the only event there can be is the end.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(connection, fcntl.F_GETFL)
+    fcntl.fcntl(connection, fcntl.F_SETFL, flags | os.O_ASYNC)
+    if select.select([connection], [], [], 0)[0]:
+        sys.exit("the driver has gone already")
+    try:
+        yield
+    finally:
+        fcntl.fcntl(connection, fcntl.F_SETFL, flags)
+
+
+def _iter_ended() -> Iterator[tuple[int, int]]:
+    """Reap the children that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            yield ended

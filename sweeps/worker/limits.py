@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from dataclasses import dataclass
 
+INTERRUPTED = "interrupted"
+"""The reason to stop after Ctrl-C: what runs ends after its epoch."""
 TERMINATED = "terminated"
 """The reason to stop after SIGTERM: what runs is saved at once, in the middle of its epoch."""
 
 
 class Stop:
-    """Whether the sweep was asked to stop, and why. Set once, from any thread or a signal.
+    """Whether the sweep was asked to stop, and why. Set from any thread or a signal.
 
     Args:
         deadline: When to stop at the latest, by `time.monotonic`; None means no limit.
     """
 
     def __init__(self, deadline: float | None = None) -> None:
-        self._deadline = deadline
+        self.deadline = deadline
         self._event = threading.Event()
         self._reason = ""
 
-    def ask(self, reason: str) -> None:
-        """Ask to stop; the first reason stays."""
-        if not self._event.is_set():
+    def ask(self, reason: str, *, urgent: bool = False) -> None:
+        """Ask to stop; the first reason stays, unless a later one is `urgent`."""
+        if urgent or not self._event.is_set():
             self._reason = reason
             self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a reason to stop; False where there is none after the time."""
+        if self.deadline is not None:
+            seconds = min(seconds, max(0.0, self.deadline - time.monotonic()))
+        self._event.wait(seconds)
+        return bool(self.reason)
 
     @property
     def reason(self) -> str:
         """Why to stop; empty while there is no reason to."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self.deadline is not None and time.monotonic() >= self.deadline:
             self.ask("timeout")
         return self._reason
 
@@ -50,29 +58,35 @@ class Share:
     threads: int
 
 
-def divide_cores(workers: int | str, trials: int, cores: int | None = None) -> Share:
+def divide_cores(
+    workers: int | str,
+    trials: int,
+    cores: int | None = None,
+    *,
+    threads: int | None = None,
+    gpu_slots: int | None = None,
+) -> Share:
     """Decide how many trials run at a time, with how many threads each.
 
     One thread each is fastest on small models, so that ``auto`` takes as many workers as there are
-    cores, and no more than trials.
+    cores, and no more than trials. More threads in all than cores there are only where both numbers
+    were given.
 
     Args:
         workers: A number, or ``auto``.
         trials: How many trials are left.
         cores: Cores to use; None asks the machine, its affinity and its cgroup.
+        threads: CPU threads of each; None divides the cores.
+        gpu_slots: How many trials can have a GPU; None where they use none.
     """
-    cores = cores or _count_cores()
-    count = cores if workers == "auto" else int(workers)
-    count = max(1, min(count, trials))
-    return Share(count, max(1, cores // count))
+    cores = cores or count_cores()
+    count = cores // (threads or 1) if workers == "auto" else int(workers)
+    count = max(1, min(count, trials, gpu_slots or count))
+    return Share(count, threads or max(1, cores // count))
 
 
-def count_workers(workers: int | str) -> int:
-    """Decide how many trials run at a time, where there are trials enough."""
-    return divide_cores(workers, sys.maxsize).workers
-
-
-def _count_cores() -> int:
+def count_cores() -> int:
+    """Count the cores that we may use: affinity and cgroup may leave us fewer than there are."""
     import joblib  # takes 0.3 s, which reading a sweep should not pay
 
     count: int = joblib.cpu_count()

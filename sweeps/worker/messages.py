@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from sweeps.checkpoints import store
 from sweeps.checkpoints.store import BestCheckpoint
 
 _LONGEST_LINE = 64 << 20
@@ -66,4 +67,4 @@ def best_to_json(best: BestCheckpoint | None) -> Message | None:
 
 def best_from_json(value: Message | None) -> BestCheckpoint | None:
     """Read what `best_to_json` gave."""
-    return BestCheckpoint(**value) if value else None
+    return store.best_from_json(value) if value else None

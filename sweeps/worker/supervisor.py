@@ -3,52 +3,65 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
+from sweeps.causes import Cause, is_infeasible
 from sweeps.checkpoints.store import BestStore, LatestStore
-from sweeps.durable import DISK_FULL, write_json
+from sweeps.durable import is_disk_full, make_dir, read_json, write_json
 from sweeps.paths import SweepPaths
 from sweeps.search.study import Study
 from sweeps.search.trials import (
-    INFEASIBLE,
     ParameterError,
     SpaceExhaustedError,
+    StaleAttemptError,
+    TrialFinishedError,
     TrialOutcome,
     TrialRecord,
 )
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import parameter_from_json
 from sweeps.training.channel import TrialEnd
-from sweeps.worker.disk import collect_checkpoints
+from sweeps.worker.attempts import Assignment, judge, may_retry, read_earlier
+from sweeps.worker.disk import collect_checkpoints, is_bounded, release_state
+from sweeps.worker.disk_space import DiskSpace
 from sweeps.worker.events import EpochReported, Notice, Observer, TrialEnded, TrialStarted
 from sweeps.worker.limits import TERMINATED, Stop
 from sweeps.worker.messages import Ask, Message, best_from_json
-from sweeps.worker.outcomes import Death, explain_death
+from sweeps.worker.outcomes import (
+    Death,
+    Evidence,
+    count_oom_kills,
+    explain_death,
+    read_log_end,
+)
 
 SCHEMA = 1
+BATCH_KEYS = ("batch_size", "gradient_accumulation_steps")
 STOP_LOOK_SECONDS = 0.2
 """How often who waits for other trials looks whether the sweep stops."""
 MAX_INFEASIBLE = 100
 """So many infeasible trials in a row end the sweep: the space hardly holds another kind."""
+MAX_OUT_OF_MEMORY = 10
+"""As `MAX_INFEASIBLE`, of trials that had no memory: each of them costs time."""
 
 
 class RunTask(Protocol):
     """How a task is run: `Engine.run_task`."""
 
     def __call__(
-        self, request: Mapping[str, Any], answer: Ask, *, timeout_seconds: float | None = None
+        self,
+        request: Mapping[str, Any],
+        answer: Ask,
+        *,
+        timeout_seconds: float | None = None,
+        stall_seconds: float | None = None,
+        memory_bytes: int | None = None,
     ) -> Message | Death:
         """Run one task and answer its questions until it ends."""
-
-
-@dataclass(frozen=True)
-class _Assignment:
-    number: int
-    attempt: int
-    values: dict[str, Any]
 
 
 @dataclass
@@ -63,9 +76,11 @@ class Supervisor:
         spec: What the user asked for.
         run_task: Runs a task somewhere.
         stop: Whether to stop.
+        space: Waits where the disk is full.
         threads: CPU threads of a trial.
         observe: Told what happens.
         interrupted: Trials of an earlier run, continued before a new one is asked for.
+        accepted_changes: Changes since the sweep began that the user has accepted so far.
     """
 
     study: Study
@@ -73,13 +88,16 @@ class Supervisor:
     spec: SweepSpec
     run_task: RunTask
     stop: Stop
+    space: DiskSpace
     threads: int
     observe: Observer
     interrupted: Iterable[TrialRecord] = ()
+    accepted_changes: Sequence[str] = ()
     _left: deque[TrialRecord] = field(init=False)
     _turn: threading.Condition = field(init=False, default_factory=threading.Condition)
     _collecting: threading.Lock = field(init=False, default_factory=threading.Lock)
-    _num_infeasible: int = field(init=False, default=0)
+    _refusing: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _num_infeasible: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._left = deque(self.interrupted)
@@ -92,6 +110,8 @@ class Supervisor:
         try:
             return self._supervise_until_feasible()
         except BaseException as error:
+            if self.stop.reason and is_disk_full(error):
+                return None  # stopped while it was waiting for space; the trial will continue
             # The trial has not ended: who waits for its result would wait for ever.
             self.stop.ask(f"{type(error).__name__}: {error}")
             raise
@@ -104,19 +124,53 @@ class Supervisor:
             ended = self._supervise(assignment)
             with self._turn:
                 self._turn.notify_all()
-            if ended.cause != INFEASIBLE:
-                self._num_infeasible = 0
+            if not is_infeasible(ended.state, ended.cause):
+                self._num_infeasible.clear()
                 return ended
-            self._num_infeasible += 1
-            if self._num_infeasible >= MAX_INFEASIBLE:
-                self.stop.ask(
-                    f"{MAX_INFEASIBLE} trials in a row had a model that is too large; the last "
-                    f"one: {ended.reason} Raise the limit, or narrow the parameters"
-                )
+            self._note_infeasible(ended)
         return None
 
-    def _supervise(self, assignment: _Assignment) -> TrialEnded:
-        self.study.set_attempt(assignment.number, assignment.attempt)
+    def _note_infeasible(self, ended: TrialEnded) -> None:
+        self._num_infeasible[ended.cause] += 1
+        number = self._num_infeasible[ended.cause]
+        if number >= (MAX_INFEASIBLE if ended.cause == Cause.INFEASIBLE else MAX_OUT_OF_MEMORY):
+            self.stop.ask(
+                f"{number} trials in a row had a model that is too large; the last one: "
+                f"{ended.reason.rstrip('.')}"
+            )
+
+    def _supervise(self, assignment: Assignment) -> TrialEnded:
+        first = assignment.attempt
+        while True:
+            end = self._train(assignment)
+            if not self._goes_on(assignment, end, num_earlier=assignment.attempt - first):
+                break
+            self._write_outcome(assignment, end, _to_outcome(assignment, end), "interrupted")
+            assignment = assignment.begin_next(end)
+        if end.same_as is not None:
+            return self._conclude_duplicate(assignment, end.same_as)
+        return self._conclude(assignment, judge(self.spec, assignment, end, self.stop.reason))
+
+    def _goes_on(self, assignment: Assignment, end: TrialEnd, num_earlier: int) -> bool:
+        """Tell whether the trial goes on at once in its next attempt."""
+        if end.cause == Cause.DISK_FULL:
+            return self._wait_for_space(assignment, end, num_earlier)
+        if not may_retry(self.spec, assignment, end) or self.stop.reason:
+            return False
+        text = f"{end.cause}: {end.reason} It goes on in attempt {assignment.attempt + 1}."
+        self.observe(Notice(f"trial {assignment.number:04d}: {text}"))
+        return True
+
+    def _wait_for_space(self, assignment: Assignment, end: TrialEnd, num_failed: int) -> bool:
+        """Wait until the trial can write its next state and its next best model."""
+        files = self.paths.trial(assignment.number).root.rglob("*")
+        largest = max((path.stat().st_size for path in files), default=0)
+        return self.space.wait(end.reason, num_failed, least_bytes=2 * largest)
+
+    def _train(self, assignment: Assignment) -> TrialEnd:
+        """Train a trial in one attempt."""
+        num_changes = len(self.accepted_changes)
+        self.study.set_attempt(assignment.number, assignment.attempt, num_changes=num_changes)
         self.observe(TrialStarted(assignment.number, assignment.attempt, assignment.values))
         request = {
             "task": "trial",
@@ -125,25 +179,31 @@ class Supervisor:
             "threads": self.threads,
         }
         timeout_seconds = self.spec.limits.trial_timeout
-        result = self.run_task(request, self._answerer(assignment), timeout_seconds=timeout_seconds)
+        log = self.paths.trial(assignment.number).log
+        log_bytes, oom_kills = _measure(log), count_oom_kills()
+        result = self.run_task(
+            request,
+            self._answerer(assignment),
+            timeout_seconds=timeout_seconds,
+            stall_seconds=self.spec.limits.stall_timeout,
+            memory_bytes=self.spec.resources.memory,
+        )
         if isinstance(result, Death):
-            end = explain_death(result, timeout_seconds=timeout_seconds)
-        else:
-            end = _read_end(result)
-        if end.same_as is not None:
-            return self._conclude_duplicate(assignment, end.same_as)
-        if end.cause == INFEASIBLE:
-            return self._conclude_infeasible(assignment, end)
-        return self._conclude(assignment, end)
+            evidence = Evidence(read_log_end(log, log_bytes), count_oom_kills() > oom_kills)
+            return explain_death(result, timeout_seconds=timeout_seconds, evidence=evidence)
+        return _read_end(result)
 
-    def _take(self) -> _Assignment | None:
+    def _take(self) -> Assignment | None:
         # One at a time: what an interrupted trial proposes, a new one may have to know.
         with self._turn:
             if not self._left:
                 return self._ask() if self._wait_until_ready() else None
             record = self._left.popleft()
             asked = self.study.resume(record.number)
-        return _Assignment(record.number, record.attempt + 1, dict(asked.values))
+        values = dict(asked.values)
+        earlier = read_earlier(self.paths.trial(record.number))
+        attempt = record.attempt + 1
+        return Assignment(record.number, attempt, values, record.extends, earlier=earlier)
 
     def _wait_until_ready(self) -> bool:
         """Wait for the trials that the next one is to know of; False where the sweep stops."""
@@ -153,57 +213,93 @@ class Supervisor:
             self._turn.wait(STOP_LOOK_SECONDS)
         return False
 
-    def _ask(self) -> _Assignment | None:
+    def _ask(self) -> Assignment | None:
         try:
             asked = self.study.ask()
         except SpaceExhaustedError as error:
             self.observe(Notice(str(error)))
             return None
-        return _Assignment(asked.number, 1, dict(asked.values))
+        return Assignment(asked.number, 1, dict(asked.values))
 
-    def _answerer(self, assignment: _Assignment) -> Ask:
-        answers: dict[str, Callable[[_Assignment, Message], Message]] = {
-            "begin": _answer_begin,
+    def _answerer(self, assignment: Assignment) -> Ask:
+        answers: dict[str, Callable[[Assignment, Message], Message]] = {
+            "begin": self._answer_begin,
+            "resume": _answer_resume,
             "suggest": self._answer_suggest,
             "values": self._answer_values,
+            "batch": _answer_batch,
             "report": self._answer_report,
             "progress": self._answer_progress,
         }
-        return lambda message: answers[message["kind"]](assignment, message)
 
-    def _answer_suggest(self, assignment: _Assignment, message: Message) -> Message:
+        def answer(message: Message) -> Message:
+            number, attempt = assignment.number, message.get("attempt", assignment.attempt)
+            try:
+                self.study.check_attempt(number, attempt)
+                return answers[message["kind"]](assignment, message)
+            except (StaleAttemptError, TrialFinishedError) as error:
+                self._record_refusal(number, attempt, message, str(error))
+                raise  # who runs the task ends it
+
+        return answer
+
+    def _record_refusal(self, number: int, attempt: int, message: Message, reason: str) -> None:
+        """Write down what came too late: it is in no other file, and in no way in the study."""
+        path = self.paths.trial(number).refused
+        with self._refusing:
+            earlier = read_json(path)["refused"] if path.exists() else []
+            refused = {**message, "attempt": attempt, "reason": reason}
+            record = {"schema": SCHEMA, "refused": [*earlier, refused]}
+            self.space.retry(lambda: write_json(path, record))
+        self.observe(Notice(reason))
+
+    def _answer_begin(self, assignment: Assignment, message: Message) -> Message:
+        del message
+        assignment.has_begun = True
+        extends = assignment.extends
+        return {
+            "attempt": assignment.attempt,
+            "values": assignment.values,
+            "accepted_changes": list(self.accepted_changes),
+            "origin": extends.origin if extends else assignment.number,
+            "epochs": extends.epochs if extends else None,
+            "batch_divisor": assignment.batch_divisor,
+        }
+
+    def _answer_suggest(self, assignment: Assignment, message: Message) -> Message:
         parameter = parameter_from_json(message["parameter"])
         try:
             return {"value": self.study.suggest(assignment.number, parameter)}
         except (ParameterError, ValueError, TypeError) as error:
             return {"error": str(error)}
 
-    def _answer_values(self, assignment: _Assignment, message: Message) -> Message:
+    def _answer_values(self, assignment: Assignment, message: Message) -> Message:
         self.study.record_values(assignment.number, message["values"])
         self.observe(TrialStarted(assignment.number, assignment.attempt, message["values"]))
         return {"same_as": self._find_same(assignment, message["values"])}
 
-    def _find_same(self, assignment: _Assignment, values: Mapping[str, Any]) -> int | None:
+    def _find_same(self, assignment: Assignment, values: Mapping[str, Any]) -> int | None:
         """Find a finished trial with these parameters, unless repeats of them were asked for."""
         has_begun = LatestStore(self.paths.trial(assignment.number)).find() is not None
-        if has_begun or self.spec.repeats > 1:
+        if has_begun or assignment.extends or self.spec.repeats > 1:
             return None
         return self.study.find_duplicate(assignment.number, values)
 
-    def _answer_progress(self, assignment: _Assignment, message: Message) -> Message:
+    def _answer_progress(self, assignment: Assignment, message: Message) -> Message:
         """Stop a trial in mid-epoch only where there is no time to wait for its end."""
         del assignment, message
         return {"action": "stop" if self.stop.reason == TERMINATED else "continue"}
 
-    def _answer_report(self, assignment: _Assignment, message: Message) -> Message:
+    def _answer_report(self, assignment: Assignment, message: Message) -> Message:
         number, epoch, value = assignment.number, message["epoch"], message["value"]
-        prune = value is not None and self.study.report(number, epoch, value)
+        attempt = message.get("attempt", assignment.attempt)
+        prune = value is not None and self.study.report(number, epoch, value, attempt=attempt)
         self.observe(EpochReported(number, epoch, value, message["best"]))
         if prune:
             return {"action": "prune"}
         return {"action": "stop" if self.stop.reason else "continue"}
 
-    def _conclude_duplicate(self, assignment: _Assignment, number: int) -> TrialEnded:
+    def _conclude_duplicate(self, assignment: Assignment, number: int) -> TrialEnded:
         """Tell the result of an earlier trial with the same parameters again."""
         earlier = self.study.trials()[number]
         outcome = TrialOutcome(
@@ -211,20 +307,25 @@ class Supervisor:
             earlier.value,
             earlier.best_epoch,
             attempt=assignment.attempt,
-            cause="duplicate",
+            cause=Cause.DUPLICATE,
             reason=f"same parameters as trial {number:04d}, whose result was told again.",
             spread=earlier.spread,
             others=_drop_primary(self.spec, earlier.values),
         )
         return self._tell(assignment, TrialEnd("complete", earlier.epoch), outcome)
 
-    def _conclude_infeasible(self, assignment: _Assignment, end: TrialEnd) -> TrialEnded:
+    def _conclude_infeasible(self, assignment: Assignment, end: TrialEnd) -> TrialEnded:
         """Tell the study that this model is too large, which a sampler may learn from."""
-        self.study.tell_infeasible(assignment.number, end.violation or 1.0, end.reason)
-        outcome = TrialOutcome("pruned", cause=INFEASIBLE, reason=end.reason)
+        cause = Cause(end.cause)
+        self.study.tell_infeasible(assignment.number, end.violation or 1.0, end.reason, cause=cause)
+        with self._collecting:
+            release_state(self.paths, assignment.number, "pruned")
+        outcome = TrialOutcome("pruned", attempt=assignment.attempt, cause=cause, reason=end.reason)
         return self._record(assignment, end, outcome, outcome.state)
 
-    def _conclude(self, assignment: _Assignment, end: TrialEnd) -> TrialEnded:
+    def _conclude(self, assignment: Assignment, end: TrialEnd) -> TrialEnded:
+        if is_infeasible(end.state, end.cause):
+            return self._conclude_infeasible(assignment, end)
         best = end.best or BestStore(self.paths.trial(assignment.number)).find_best()
         value = end.value if end.value is not None or best is None else best.value
         others = end.others if end.others or best is None else best.others
@@ -241,43 +342,30 @@ class Supervisor:
             others,
         )
         if end.state == "interrupted":
-            if end.cause in ("lost", DISK_FULL):
+            if end.cause == Cause.LOST:
                 self.stop.ask(end.reason)
             return self._record(assignment, end, outcome, "interrupted")
         return self._tell(assignment, end, outcome)
 
-    def _tell(self, assignment: _Assignment, end: TrialEnd, outcome: TrialOutcome) -> TrialEnded:
+    def _tell(self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome) -> TrialEnded:
         self.study.tell(assignment.number, outcome)
-        LatestStore(self.paths.trial(assignment.number)).clear()
-        self._keep_disk_bounded()
+        with self._collecting:  # others may delete what this trial keeps, now that it has ended
+            release_state(self.paths, assignment.number, outcome.state)
+            self._keep_disk_bounded()
         return self._record(assignment, end, outcome, outcome.state)
 
     def _keep_disk_bounded(self) -> None:
-        keep = self.spec.keep
-        if keep.best is None and keep.max_disk is None:
+        if not is_bounded(self.spec):
             return
-        with self._collecting:
-            leader = self.study.leader()
-            number = leader.number if leader else None
-            collect_checkpoints(self.paths, self.spec, self.study.trials(), number)
+        leader = self.study.leader()
+        number = leader.number if leader else None
+        collect_checkpoints(self.paths, self.spec, self.study.trials(), number)
 
     def _record(
-        self, assignment: _Assignment, end: TrialEnd, outcome: TrialOutcome, state: str
+        self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome, state: str
     ) -> TrialEnded:
         """Write down how the attempt ended, and tell who watches."""
-        trial = self.paths.trial(assignment.number)
-        trial.root.mkdir(parents=True, exist_ok=True)
-        record = {
-            "schema": SCHEMA,
-            "number": assignment.number,
-            "epoch": end.epoch,
-            **asdict(outcome),
-            "state": state,
-            "traceback": end.traceback,
-        }
-        if end.resume:
-            record |= {"resume": end.resume, "resume_reason": end.resume_reason or None}
-        write_json(trial.outcome, record)
+        self._write_outcome(assignment, end, outcome, state)
         ended = TrialEnded(
             assignment.number,
             state,
@@ -290,14 +378,57 @@ class Supervisor:
         self.observe(ended)
         return ended
 
+    def _write_outcome(
+        self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome, state: str
+    ) -> None:
+        trial = self.paths.trial(assignment.number)
+        record = {
+            "schema": SCHEMA,
+            "number": assignment.number,
+            "epoch": end.epoch,
+            **asdict(outcome),
+            "state": state,
+            "traceback": end.traceback,
+            "resume": _describe_resume(assignment.resume_reasons),
+            "resume_reason": "; ".join(assignment.resume_reasons or ()) or None,
+            "accepted_changes": len(self.accepted_changes),
+            "extends": assignment.extends.number if assignment.extends else None,
+            "earlier_attempts": assignment.earlier,
+            **{key: (assignment.batch or {}).get(key) for key in BATCH_KEYS},
+        }
 
-def _answer_begin(assignment: _Assignment, message: Message) -> Message:
-    del message
-    return {"attempt": assignment.attempt, "values": assignment.values}
+        def write() -> None:
+            make_dir(trial.root)
+            write_json(trial.outcome, record)
+
+        self.space.retry(write)
+
+
+def _answer_resume(assignment: Assignment, message: Message) -> Message:
+    assignment.resume_reasons = message["reasons"]
+    return {}
+
+
+def _answer_batch(assignment: Assignment, message: Message) -> Message:
+    assignment.batch = message
+    return {}
+
+
+def _measure(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _to_outcome(assignment: Assignment, end: TrialEnd) -> TrialOutcome:
+    """Describe an attempt after which the trial goes on."""
+    return TrialOutcome("failed", attempt=assignment.attempt, cause=end.cause, reason=end.reason)
+
+
+def _describe_resume(reasons: Sequence[str] | None) -> str | None:
+    return None if reasons is None else "approximate" if reasons else "exact"
 
 
 def _read_end(message: Message) -> TrialEnd:
-    fields = {name: value for name, value in message.items() if name != "kind"}
+    fields = {name: value for name, value in message.items() if name not in ("kind", "attempt")}
     return TrialEnd(**{**fields, "best": best_from_json(message["best"])})
 
 
@@ -307,7 +438,8 @@ def _require_values(spec: SweepSpec, end: TrialEnd, others: Mapping[str, float])
     if end.state != "complete" or not missing:
         return end
     reason = f"the best epoch has no finite value of {', '.join(missing)}."
-    return replace(end, state="failed", cause="no finite value", reason=reason)
+    cause = Cause.NO_FINITE_VALUE
+    return replace(end, state="failed", cause=cause, reason=cause.explain(reason))
 
 
 def _drop_primary(spec: SweepSpec, values: Mapping[str, float]) -> dict[str, float]:

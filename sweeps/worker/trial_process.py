@@ -1,58 +1,73 @@
 """What a task does, in a forked child or, for a debugger, in the driver's own process.
 
 ``trial`` trains one trial. Before the first one, ``inspect`` looks at model and data, ``discover``
-at the parameters that the code declares, and ``measure`` times an epoch. ``export`` writes and
-scores the leader's model. A task gets a folder and a number; everything else it asks for.
+at the parameters that the code declares, and ``measure`` times an epoch; ``inspect_data`` looks at
+the data again before a sweep goes on. ``export`` writes and scores the leader's model. A task gets
+a folder and a number; everything else it asks for.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import faulthandler
 import os
 import select
 import socket
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from sweeps.durable import DISK_FULL, describe_full_disk, is_disk_full, make_dir, read_json
-from sweeps.errors import describe_error
+from sweeps.causes import Cause
+from sweeps.durable import is_disk_full, make_dir, read_json
+from sweeps.errors import describe_error, describe_traceback
 from sweeps.paths import SweepPaths
 from sweeps.spec.model import SweepSpec, spec_from_json
 from sweeps.spec.parameters import Parameter, parameter_to_json
 from sweeps.training.channel import Action, TrialEnd
 from sweeps.worker.messages import Ask, Line, Message, best_to_json
+from sweeps.worker.outcomes import explain_error
+from sweeps.worker.process_tree import adopt_orphans, kill_descendants
 
 LOST_SUPERVISOR = 71
+_LINE_BUFFERED = 1  # _IOLBF
 
 
 def main(request: Mapping[str, Any], connection: socket.socket) -> int:
     """Perform a task in a child and give the process's exit status.
 
     Args:
-        request: What to do, as `perform_task` takes it, with the number of ``threads``.
+        request: What to do, as `perform_task` takes it, with the number of ``threads`` and the GPU
+            that it may use as ``device``, where that is decided.
         connection: The other end is the supervisor's; where it closes, this process ends.
     """
-    from sweeps.training.runtime import limit_memory, set_threads
+    from sweeps.training import runtime
 
+    adopt_orphans()
     _watch_supervisor(connection)
-    log = _find_log(request)
-    if log:
-        make_dir(log.parent)
-    _redirect_output(log or Path(os.devnull))
-    set_threads(request["threads"])
+    _redirect_output(_open_log(request))
+    runtime.prefer_to_be_killed()
+    if "device" in request:
+        runtime.show_device(request["device"])
+    runtime.set_threads(request["threads"])
     if request["task"] == "discover":
-        limit_memory()
-    line = Line(connection)
-    end = perform_task(request, lambda message: _ask(line, message))
-    with contextlib.suppress(OSError):  # the log's disk may be full
+        runtime.limit_memory()
+    line, turn, pid = Line(connection), threading.Lock(), os.getpid()
+
+    def ask(message: Message) -> Message:
+        if os.getpid() != pid:  # a fork by the model's code has come back from there as well
+            os._exit(LOST_SUPERVISOR)
+        with turn:  # who writes checkpoints behind the training asks too
+            return _ask(line, message)
+
+    end = perform_task(request, ask)
+    with contextlib.suppress(OSError, ValueError):  # the disk may be full, or the file closed
         sys.stdout.flush()
         sys.stderr.flush()
-    _ask(line, {"kind": "end", **end})
+    ask({"kind": "end", **end})
     return 0
 
 
@@ -76,25 +91,29 @@ def _perform_trial(request: Mapping[str, Any], ask: Ask) -> Message:
     paths, number = SweepPaths(Path(request["folder"])), request["number"]
     spec = _read_spec(paths)
     begin = ask({"kind": "begin"})
-    attempt = Attempt(number, begin["attempt"], begin["values"], spec.seed)
+    changes = tuple(begin["accepted_changes"])
+    attempt = Attempt(
+        number,
+        begin["attempt"],
+        begin["values"],
+        spec.seed,
+        changes,
+        origin=begin["origin"],
+        epochs=begin["epochs"],
+        batch_divisor=begin["batch_divisor"],
+    )
+    stamp = {"attempt": attempt.attempt}
     try:
-        end = train_trial(spec, paths.trial(number), attempt, _AskingChannel(ask))
+        channel = _AskingChannel(lambda message: ask(message | stamp))
+        end = train_trial(spec, paths.trial(number), attempt, channel)
     except InfeasibleModelError as error:
-        end = TrialEnd("failed", cause="infeasible", reason=str(error), violation=error.violation)
-    except SystemExit as error:
-        reason = f"the model's code called sys.exit({error.code!r}). Raise an exception instead."
-        end = TrialEnd("failed", cause="exit", reason=reason, traceback=traceback.format_exc())
-    except Exception as error:  # noqa: BLE001 - a trial's edge: it becomes a recorded failure
-        end = _explain_error(error, paths)
-    return {**asdict(end), "best": best_to_json(end.best)}
-
-
-def _explain_error(error: Exception, paths: SweepPaths) -> TrialEnd:
-    if is_disk_full(error):  # then the log cannot be written either
-        return TrialEnd("interrupted", cause=DISK_FULL, reason=describe_full_disk(paths.root))
-    traceback.print_exc()
-    text = traceback.format_exc()
-    return TrialEnd("failed", cause="error", reason=describe_error(error), traceback=text)
+        reason = Cause.INFEASIBLE.explain(str(error))
+        end = TrialEnd("pruned", cause=Cause.INFEASIBLE, reason=reason, violation=error.violation)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a trial's edge: a recorded failure
+        end = explain_error(error)
+        with contextlib.suppress(OSError):  # a full disk cannot take it
+            sys.stderr.write(end.traceback)
+    return {**asdict(end), "best": best_to_json(end.best), **stamp}
 
 
 def _perform_inspection(request: Mapping[str, Any], ask: Ask) -> Message:
@@ -104,6 +123,13 @@ def _perform_inspection(request: Mapping[str, Any], ask: Ask) -> Message:
     begin = ask({"kind": "begin"})
     found = inspect_sweep(spec_from_json(begin["spec"]), begin["values"])
     return {**asdict(found), "declared": [parameter_to_json(each) for each in found.declared]}
+
+
+def _perform_data_inspection(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.training.inspect import inspect_data
+
+    del request
+    return asdict(inspect_data(spec_from_json(ask({"kind": "begin"})["spec"])))
 
 
 def _perform_discovery(request: Mapping[str, Any], ask: Ask) -> Message:
@@ -141,13 +167,16 @@ def _perform_export(request: Mapping[str, Any], ask: Ask) -> Message:
             _read_spec(paths), trial, read_json(trial.params), Path(request["destination"])
         )
     except Exception as error:  # noqa: BLE001 - told to the driver, which raises it again
-        traceback.print_exc()
-        return {"error": describe_error(error), "traceback": traceback.format_exc()}
+        if is_disk_full(error):
+            return {"error": describe_error(error), "cause": Cause.DISK_FULL}
+        sys.stderr.write(text := describe_traceback(error))
+        return {"error": describe_error(error), "traceback": text}
 
 
 _TASKS: dict[str, Callable[[Mapping[str, Any], Ask], Message]] = {
     "trial": _perform_trial,
     "inspect": _perform_inspection,
+    "inspect_data": _perform_data_inspection,
     "discover": _perform_discovery,
     "measure": _perform_measurement,
     "export": _perform_export,
@@ -170,6 +199,19 @@ class _AskingChannel:
         answer = self._ask({"kind": "values", "values": dict(values)})
         same_as: int | None = answer["same_as"]
         return same_as
+
+    def tell_resume(self, reasons: Sequence[str]) -> None:
+        self._ask({"kind": "resume", "reasons": list(reasons)})
+
+    def tell_batch(self, size: int, gradient_accumulation_steps: int, fixed: str) -> None:
+        self._ask(
+            {
+                "kind": "batch",
+                "batch_size": size,
+                "gradient_accumulation_steps": gradient_accumulation_steps,
+                "fixed": fixed,
+            }
+        )
 
     def progress(self) -> Action:
         action: Action = self._ask({"kind": "progress"})["action"]
@@ -198,18 +240,37 @@ def _ask(line: Line, message: Message) -> Message:
     except OSError:
         answer = None
     if answer is None:
-        os._exit(LOST_SUPERVISOR)
+        _give_up()
     return answer
 
 
-def _redirect_output(log: Path) -> None:
-    """Send what this process prints, in Python or in C, to its own log."""
+def _open_log(request: Mapping[str, Any]) -> int:
+    """Open the trial's log. Where the disk is full the trial begins without: it can say so then."""
+    if log := _find_log(request):
+        try:
+            make_dir(log.parent)
+            return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+    return os.open(os.devnull, os.O_WRONLY)
+
+
+def _redirect_output(descriptor: int) -> None:
+    """Send what this process prints, in Python or in C, to its own log, line by line.
+
+    Where it crashes, all lines are there, and the place in Python.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    library = ctypes.CDLL(None)
+    library.setvbuf(ctypes.c_void_p.in_dll(library, "stdout"), None, _LINE_BUFFERED, 0)
+    faulthandler.enable(2)
 
 
 def _watch_supervisor(connection: socket.socket) -> None:
@@ -220,6 +281,12 @@ def _watch_supervisor(connection: socket.socket) -> None:
 
     def wait() -> None:
         poll.poll()
-        os._exit(LOST_SUPERVISOR)
+        _give_up()
 
     threading.Thread(target=wait, name="supervisor-watch", daemon=True).start()
+
+
+def _give_up() -> NoReturn:
+    """End this process and everything that it has started: nobody waits for it any more."""
+    kill_descendants(os.getpid())
+    os._exit(LOST_SUPERVISOR)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sweeps.bundles.manifest import read_manifest, verify_files, write_manifest
-from sweeps.errors import BundleError
+from sweeps.errors import BundleError, UnsafeFolderError
 from sweeps.paths import BundlePaths
 
 SHA_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -103,10 +103,10 @@ def add_dangling_link(bundle: BundlePaths) -> None:
         (replace_by_folder, r"model\.keras: the file is missing"),
         (add, r"run\.py: the file is not in the manifest"),
         (add_hidden, r"\.hidden: the file is not in the manifest"),
-        (link_file, r"model\.keras: a symbolic link does not belong into a bundle"),
-        (link_folder, r"assets: a symbolic link does not belong into a bundle"),
-        (add_linked_folder, r"more: a symbolic link does not belong into a bundle"),
-        (add_dangling_link, r"more: a symbolic link does not belong into a bundle"),
+        (link_file, r"model\.keras: a symbolic link does not belong into a sweep or a bundle"),
+        (link_folder, r"assets: a symbolic link does not belong into a sweep or a bundle"),
+        (add_linked_folder, r"more: a symbolic link does not belong into a sweep or a bundle"),
+        (add_dangling_link, r"more: a symbolic link does not belong into a sweep or a bundle"),
     ],
 )
 def test_verify_files_refuses_what_was_tampered_with(
@@ -114,7 +114,7 @@ def test_verify_files_refuses_what_was_tampered_with(
 ) -> None:
     """Exactly the exported files, with exactly their bytes; the message names the file."""
     tamper(bundle)
-    with pytest.raises(BundleError, match=message):
+    with pytest.raises((BundleError, UnsafeFolderError), match=message):
         verify_files(bundle)
 
 

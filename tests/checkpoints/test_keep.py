@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.checkpoints.keep import StoredTrial, choose_deletions
+from sweeps.checkpoints.keep import Deletions, StoredTrial, choose_deletions
 
 TRIALS = (
     StoredTrial(0, "complete", 0.7, 10),
@@ -39,7 +41,7 @@ def test_choose_deletions_failed_and_pruned_go_first(
     chosen = choose_deletions(
         TRIALS, leader=2, direction="maximize", best=best, max_bytes=max_bytes
     )
-    assert chosen == expected
+    assert chosen == Deletions(checkpoints=tuple(expected))
 
 
 def test_choose_deletions_minimize_and_ties() -> None:
@@ -51,16 +53,72 @@ def test_choose_deletions_minimize_and_ties() -> None:
         StoredTrial(3, "complete", None, 1),
     ]
     chosen = choose_deletions(trials, leader=2, direction="minimize", best=1)
-    assert chosen == [3, 1, 0]
+    assert chosen.checkpoints == (3, 1, 0)
 
 
-@pytest.mark.parametrize(("best", "max_bytes"), [(0, None), (None, -1)])
+WITH_STATES = tuple(replace(trial, latest_bytes=5) for trial in TRIALS)
+"""90 bytes: 60 of checkpoints, 30 of states, 15 of these for what may be kept."""
+
+
+@pytest.mark.parametrize(
+    ("latest", "best", "max_bytes", "states", "checkpoints"),
+    [
+        (3, None, None, (3, 5, 1), ()),
+        (1, None, None, (3, 5, 1, 0), ()),
+        (0, None, None, (3, 5, 1, 0, 2), ()),
+        (3, 1, None, (3, 5, 1, 0), (3, 5, 1, 0)),
+        (3, None, 75, (3, 5, 1), ()),
+        (3, None, 74, (3, 5, 1, 0), ()),
+        (3, None, 69, (3, 5, 1, 0, 2), ()),
+        (3, None, 64, (3, 5, 1, 0, 2), (3,)),
+        (3, None, 0, (3, 5, 1, 0, 2), (3, 5, 1, 0)),
+        (3, 3, 50, (3, 5, 1, 0), (3, 5)),
+    ],
+)
+def test_choose_deletions_latest_states_go_before_checkpoints(
+    latest: int,
+    best: int | None,
+    max_bytes: int | None,
+    states: tuple[int, ...],
+    checkpoints: tuple[int, ...],
+) -> None:
+    """Only the best complete trials keep theirs, and give them up first, the leader's last."""
+    chosen = choose_deletions(
+        WITH_STATES,
+        leader=2,
+        direction="maximize",
+        best=best,
+        max_bytes=max_bytes,
+        latest=latest,
+    )
+    assert chosen == Deletions(states, checkpoints)
+
+
+def test_choose_deletions_state_of_an_extended_trial_goes() -> None:
+    """Only the trial that went on from there may be extended, however much better its source is."""
+    trials = [
+        StoredTrial(0, "complete", 0.9, 10, 5, is_extended=True),
+        StoredTrial(1, "complete", 0.8, 10, 5),
+        StoredTrial(2, "complete", 0.7, 10, 5),
+    ]
+    chosen = choose_deletions(trials, leader=0, direction="maximize", latest=2)
+    assert chosen == Deletions(latest=(0,))
+
+
+@pytest.mark.parametrize(("best", "max_bytes", "latest"), [(0, None, 0), (None, -1, 0), (1, 1, -1)])
 def test_choose_deletions_refuses_impossible_limits(
-    best: int | None, max_bytes: int | None
+    best: int | None, max_bytes: int | None, latest: int
 ) -> None:
     """Keeping none would lose the leader."""
-    with pytest.raises(ValueError, match="expected best >= 1 and max_bytes >= 0"):
-        choose_deletions(TRIALS, leader=2, direction="maximize", best=best, max_bytes=max_bytes)
+    with pytest.raises(ValueError, match="expected best >= 1, max_bytes >= 0 and latest >= 0"):
+        choose_deletions(
+            TRIALS,
+            leader=2,
+            direction="maximize",
+            best=best,
+            max_bytes=max_bytes,
+            latest=latest,
+        )
 
 
 @given(
@@ -69,28 +127,45 @@ def test_choose_deletions_refuses_impossible_limits(
             st.sampled_from(["complete", "pruned", "failed", "running"]),
             st.none() | st.floats(-10, 10),
             st.integers(0, 100),
+            st.integers(0, 100),
         ),
         min_size=1,
     ),
     st.integers(1, 5) | st.none(),
     st.integers(0, 300) | st.none(),
+    st.integers(0, 3),
 )
 def test_choose_deletions_keeps_its_promises(
-    rows: list[tuple[str, float | None, int]], best: int | None, max_bytes: int | None
+    rows: list[tuple[str, float | None, int, int]],
+    best: int | None,
+    max_bytes: int | None,
+    latest: int,
 ) -> None:
     """The leader and unended trials stay; after deletion the limits hold or nothing else may go."""
     trials = [StoredTrial(number, *row) for number, row in enumerate(rows)]
     complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
     leader = max(complete, key=lambda trial: trial.value or 0).number if complete else None
     chosen = choose_deletions(
-        trials, leader=leader, direction="maximize", best=best, max_bytes=max_bytes
+        trials, leader=leader, direction="maximize", best=best, max_bytes=max_bytes, latest=latest
     )
-    assert leader not in chosen
-    assert len(set(chosen)) == len(chosen)
-    left = [trial for trial in trials if trial.number not in chosen]
+    assert leader not in chosen.checkpoints
+    assert len(set(chosen.checkpoints)) == len(chosen.checkpoints)
+    assert len(set(chosen.latest)) == len(chosen.latest)
+    left = [_delete(trial, chosen) for trial in trials]
     assert [t for t in trials if t.state == "running"] == [t for t in left if t.state == "running"]
-    deletable = [t for t in left if t.state != "running" and t.number != leader]
-    if deletable:
-        ended = [t for t in left if t.state != "running"]
-        assert best is None or len(ended) <= best
-        assert max_bytes is None or sum(t.num_bytes for t in left) <= max_bytes
+    stored = [t for t in left if t.state != "running" and t.num_bytes]
+    states = [t for t in left if t.state != "running" and t.latest_bytes]
+    assert len(states) <= latest
+    assert all(trial.state == "complete" and trial.num_bytes for trial in states)
+    if [t for t in stored if t.number != leader]:
+        assert best is None or len(stored) <= best
+        used = sum(trial.num_bytes + trial.latest_bytes for trial in left)
+        assert max_bytes is None or used <= max_bytes
+    if chosen.checkpoints and best is None:
+        assert not states  # only what is over the limit made them go
+
+
+def _delete(trial: StoredTrial, chosen: Deletions) -> StoredTrial:
+    if trial.number in chosen.checkpoints:
+        trial = replace(trial, num_bytes=0)
+    return replace(trial, latest_bytes=0) if trial.number in chosen.latest else trial

@@ -40,7 +40,7 @@ def test_best_store_of_a_new_trial_has_none(trial: TrialPaths) -> None:
     store = BestStore(trial)
     assert store.find_best() is None
     assert store.names() == []
-    store.remove_others("")
+    store.remove_others(None)
     assert not trial.root.exists()
 
 
@@ -59,6 +59,7 @@ def test_best_store_records_file_value_epoch_and_digest(trial: TrialPaths) -> No
         "monitor": None,
         "monitored": None,
         "batch": None,
+        "kept": [],
     }
     assert open_best(trial).read_bytes() == b"one"
 
@@ -104,7 +105,7 @@ def test_best_store_remove_others_deletes_what_a_kill_left(trial: TrialPaths) ->
     keep(store, "a.keras", 0.5, 1)
     (trial.checkpoints / ".tmp-1-b.keras").write_bytes(b"half")
     (trial.checkpoints / "b.keras").write_bytes(b"never recorded")
-    store.remove_others("a.keras")
+    store.remove_others(store.find_best())
     assert list_files(trial.checkpoints) == ["a.keras", "best.json"]
 
 
@@ -200,7 +201,7 @@ def test_latest_store_orders_epochs_by_number(trial: TrialPaths) -> None:
 
 
 def damage_arrays(folder: Path) -> None:
-    (folder / "arrays.npz").write_bytes(b"arrayz 3")
+    (folder / "arrays.bin").write_bytes(b"arrayz 3")
 
 
 def truncate_state(folder: Path) -> None:
@@ -214,7 +215,7 @@ def change_state(folder: Path) -> None:
 
 
 def empty_folder(folder: Path) -> None:
-    (folder / "arrays.npz").unlink()
+    (folder / "arrays.bin").unlink()
     (folder / "state.json").unlink()
 
 

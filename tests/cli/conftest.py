@@ -54,7 +54,7 @@ class Api:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    """Replace run, resume, read, check and plan."""
+    """Replace run, resume, extend, read, check and plan."""
     fake = Api([], make_report(bundle=None))
 
     def replace(module: ModuleType, name: str) -> None:
@@ -70,6 +70,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
 
     replace(sweep, "run")
     replace(sweep, "resume")
+    replace(sweep, "extend")
     replace(reading, "read")
     replace(preflight, "check")
     replace(preflight, "plan")

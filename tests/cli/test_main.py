@@ -133,7 +133,7 @@ def test_public_names_are_all_there() -> None:
 
     assert sorted(sweeps.__all__) == [
         "CheckReport", "PlanReport", "SpecError", "SweepReport", "SweepsError", "TrialRecord",
-        "check", "enqueue", "load", "plan", "read", "resume", "run",
+        "check", "enqueue", "extend", "load", "plan", "read", "resume", "run",
     ]  # fmt: skip
     for name in sweeps.__all__:
         assert getattr(sweeps, name).__name__ == name

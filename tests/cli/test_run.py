@@ -65,6 +65,11 @@ def test_resume_reads_the_folder_first_and_passes_its_options_on(sweeps, api) ->
         (
             "resume",
             (Path("results/digits"),),
-            {"overrides": ["limits.trials=9"], "accept_change": True, "engine": "local"},
+            {
+                "space": None,
+                "overrides": ["limits.trials=9"],
+                "accept_change": True,
+                "engine": "local",
+            },
         ),
     ]

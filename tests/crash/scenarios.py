@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sweeps.durable import (
     OLDER_MARK,
     TEMPORARY_MARK,
     commit_dir,
+    digest_file,
     make_dir,
     read_json,
     remove_leftovers,
@@ -23,6 +24,7 @@ from sweeps.durable import (
 )
 from sweeps.paths import BundlePaths, SweepPaths
 from sweeps.search.journal import JournalBackend
+from sweeps.worker.extensions import copy_trial
 
 Confirm = Callable[[Any], None]
 EPOCHS = (1, 2, 3)
@@ -67,12 +69,82 @@ def recover_best(root: Path, confirmed: Sequence[Any]) -> None:
     trial = SweepPaths(root).trial(7)
     store = BestStore(trial)
     best = store.find_best()
-    store.remove_others(best.file if best else "")
+    store.remove_others(best)
     if best is not None:
         assert open_best(trial).read_bytes() == model_bytes(best.epoch)
         assert best.value == best.epoch / 8
     assert (best.epoch if best else 0) >= max(confirmed, default=0)
     assert sorted(store.names()) == (["best.json", best.file] if best else [])
+
+
+KEPT = [(1,), (1, 2), (1, 3)]
+"""Epochs on record after each of three, of which the second and the third are second best."""
+
+
+def run_kept(root: Path, confirm: Confirm) -> None:
+    """Save three models, of which the best two stay."""
+    store = BestStore(SweepPaths(root).trial(7))
+    for epoch, record in zip(EPOCHS, KEPT, strict=True):
+        store.write(f"epoch{epoch}.keras", lambda path, epoch=epoch: _write_model(path, epoch))
+        best, *others = map(describe_model, record)
+        store.commit(replace(best, kept=tuple(others)))
+        confirm(epoch)
+
+
+def describe_model(epoch: int) -> BestCheckpoint:
+    """Describe the saved model of an epoch."""
+    digest = hashlib.sha256(model_bytes(epoch)).hexdigest()
+    return BestCheckpoint(f"epoch{epoch}.keras", 1 / epoch, epoch, digest)
+
+
+def recover_kept(root: Path, confirmed: Sequence[Any]) -> None:
+    """Continue the trial: what is on record is whole, is no older, and nothing else is left."""
+    trial = SweepPaths(root).trial(7)
+    store = BestStore(trial)
+    best = store.find_best()
+    store.remove_others(best)
+    found = best.all_kept if best else ()
+    assert tuple(each.epoch for each in found) in [(), *KEPT][max(confirmed, default=0) :]
+    for each in found:
+        assert digest_file(trial.checkpoints / each.file) == each.sha256
+    names = [each.file for each in found]
+    assert sorted(store.names()) == sorted(["best.json", *names] if names else [])
+
+
+def run_extension(root: Path, confirm: Confirm) -> None:
+    """End a trial, then give another one what that ended with."""
+    source = SweepPaths(root).trial(7)
+    save_best(BestStore(source), 2)
+    LatestStore(source).commit(2, lambda path: _write_model(path, 2), {"callbacks": []})
+    write_bytes(source.history, b"epoch")
+    confirm("ended")
+    copy_trial(source, SweepPaths(root).trial(8))
+    confirm("copied")
+
+
+def recover_extension(root: Path, confirmed: Sequence[Any]) -> None:
+    """Resume: the other trial has all of it, or gets it now."""
+    source, target = (SweepPaths(root).trial(number) for number in (7, 8))
+    assert target.root.exists() or "copied" not in confirmed
+    if not confirmed:
+        return
+    if not target.root.exists():
+        copy_trial(source, target)
+    state = LatestStore(target).find()
+    assert state is not None
+    assert state.arrays.read_bytes() == model_bytes(2) == open_best(target).read_bytes()
+    assert target.history.read_bytes() == b"epoch"
+    assert_no_leftovers(root / "trials")
+
+
+def go_on_with_best(root: Path, confirm: Confirm) -> None:
+    """Save two models, of which some may be there, as the callback does in each attempt."""
+    store = BestStore(SweepPaths(root).trial(7))
+    best = store.find_best()
+    store.remove_others(best)
+    for epoch in EPOCHS[best.epoch if best else 0 : 2]:
+        save_best(store, epoch)
+        confirm(epoch)
 
 
 def run_latest(root: Path, confirm: Confirm) -> None:
@@ -121,6 +193,27 @@ def recover_journal(root: Path, confirmed: Sequence[Any]) -> None:
     assert records == [make_record(number) for number in range(len(records))]
     assert len(records) >= max(confirmed, default=0)
     assert list(JournalBackend(path).read_logs(0)) == [*records, make_record(9)]
+
+
+def go_on_with_journal(root: Path, confirm: Confirm) -> None:
+    """End a trial; once the study knows that it has ended, delete its state."""
+    backend = JournalBackend(root / "study.journal")
+    records = list(backend.read_logs(0))
+    backend.sync()  # as `open_study` does
+    state = root / "state"
+    if not records:
+        write_bytes(state, b"state")
+        confirm("saved")
+        backend.append_logs([make_record(0)])
+        backend.sync()
+    state.unlink(missing_ok=True)
+    backend.close()
+
+
+def recover_tidied(root: Path, confirmed: Sequence[Any]) -> None:
+    """The state is gone only where the study knows that the trial has ended."""
+    records = list(JournalBackend(root / "study.journal").read_logs(0))
+    assert records or (root / "state").exists() or not confirmed
 
 
 def _read_and_append(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -234,6 +327,10 @@ def assert_no_leftovers(root: Path) -> None:
     assert not left
 
 
+def _write_model(path: Path, epoch: int) -> None:
+    _write(path, model_bytes(epoch))
+
+
 def _write(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
@@ -241,10 +338,17 @@ def _write(path: Path, content: bytes) -> None:
 
 SCENARIOS = {
     "best": Scenario(run_best, recover_best),
+    "kept": Scenario(run_kept, recover_kept),
+    "extension": Scenario(run_extension, recover_extension),
     "latest": Scenario(run_latest, recover_latest),
     "journal": Scenario(run_journal, recover_journal),
     "bundle": Scenario(run_bundle, recover_bundle),
     "folder": Scenario(run_folder, recover_folder),
     "trial": Scenario(run_trial, recover_trial),
 }
+LIVES = {
+    "best": Scenario(go_on_with_best, recover_best),
+    "journal": Scenario(go_on_with_journal, recover_tidied),
+}
+"""Work that a second process takes up where a first one was killed."""
 PLAINLY = Scenario(run_plainly, recover_plainly)

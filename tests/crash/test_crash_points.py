@@ -6,8 +6,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,16 +20,20 @@ from sweeps.checkpoints.store import BestCheckpoint, BestStore, LatestStore
 from sweeps.search import journal
 from sweeps.search.journal import JournalBackend
 from tests.crash.disk import Operation, build_tree, list_crashes, record
-from tests.crash.scenarios import PLAINLY, SCENARIOS, Scenario
+from tests.crash.scenarios import LIVES, PLAINLY, SCENARIOS, Scenario
 
 FEWEST_CASES = {
     "best": 500,
+    "kept": 500,
+    "extension": 500,
     "latest": 500,
     "journal": 200,
     "bundle": 500,
     "folder": 300,
     "trial": 1000,
 }
+
+FEWEST_LIVES = {"best": 500, "journal": 100}
 
 
 @pytest.fixture
@@ -35,6 +42,57 @@ def memory(tmp_path: Path) -> Iterator[Path]:
     shared = Path("/dev/shm")  # only a place for a folder of our own
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else tmp_path) as folder:
         yield Path(folder)
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_every_crash_point_after_a_kill_is_survived(
+    name: str, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who goes on after a killed process does not trust what that one did not put on disk."""
+    count, violations = replay_lives(name, memory, monkeypatch, most=5)
+    assert violations == []
+    assert count >= FEWEST_LIVES[name]
+
+
+def replay_lives(
+    name: str, folder: Path, patch: pytest.MonkeyPatch, *, most: int
+) -> tuple[int, list[str]]:
+    """Kill the first life at each of its syncs, let a second one go on, and crash that."""
+    scenario, total = LIVES[name], 0
+    for num_syncs in range(count_syncs(folder / "counted", scenario.run)):
+        again = replace(scenario, run=partial(live_twice, scenario.run, num_syncs))
+        (folder / str(num_syncs)).mkdir()
+        count, violations = replay(again, folder / str(num_syncs), patch, most=most)
+        total += count
+        if violations:
+            return total, violations
+    return total, []
+
+
+def live_twice(run: Any, num_syncs: int, root: Path, confirm: Any) -> None:
+    """Do the work, killed at a sync; then do it again in what is left."""
+    note_sync = os.fsync
+    left = iter(range(num_syncs))
+
+    def sync_or_die(descriptor: int) -> None:
+        if next(left, None) is None:
+            raise KilledError
+        note_sync(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", sync_or_die)
+        with suppress(KilledError):
+            run(root, confirm)
+    run(root, confirm)
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL."""
+
+
+def count_syncs(root: Path, run: Any) -> int:
+    root.mkdir()
+    return sum(operation.kind == "sync" for operation in record(root, run))
 
 
 def replay(
@@ -89,7 +147,7 @@ def _delete_the_older_best_first(patch: pytest.MonkeyPatch) -> None:
     commit = BestStore.commit
 
     def commit_late(self: BestStore, best: BestCheckpoint) -> None:
-        self.remove_others(best.file)
+        self.remove_others(best)
         commit(self, best)
 
     patch.setattr(BestStore, "commit", commit_late)
@@ -121,12 +179,49 @@ BREAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
             store, "make_dir", lambda path: path.mkdir(parents=True, exist_ok=True)
         ),
     ),
+    "the older best goes first, kept": ("kept", _delete_the_older_best_first),
+    "a tree is not synced, extension": ("extension", _skip_sync(durable, "sync_tree")),
     "the older best goes first": ("best", _delete_the_older_best_first),
     "the older bundle goes first": ("bundle", _delete_the_older_folder_first),
     "leftovers are not removed": ("latest", _skip_sync(LatestStore, "remove_leftovers")),
     "an older state is not put back": ("latest", _skip_sync(store, "restore_dirs")),
     "leftovers of an earlier try stay": ("folder", _skip_sync(durable, "remove_entry")),
 }
+
+
+def _sync_own(backend: JournalBackend) -> None:
+    """Sync what this process has appended, and nothing else."""
+    if backend._descriptor is not None:
+        os.fsync(backend._descriptor)
+
+
+def _trust_every_folder(patch: pytest.MonkeyPatch) -> None:
+    def make_dir(path: Path) -> None:
+        if not path.is_dir():
+            make_dir(path.parent)
+            path.mkdir()
+            durable.sync_dir(path.parent)
+
+    patch.setattr(store, "make_dir", make_dir)
+
+
+TRUSTS = {
+    "a folder's name": ("best", _trust_every_folder),
+    "records of the study": (
+        "journal",
+        lambda patch: patch.setattr("tests.crash.scenarios.JournalBackend.sync", _sync_own),
+    ),
+}
+
+
+@pytest.mark.parametrize("trusted", TRUSTS)
+def test_what_is_trusted_after_a_kill_is_found(
+    trusted: str, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red control: with one thing taken for granted, a kill and a power loss lose something."""
+    name, trust_it = TRUSTS[trusted]
+    trust_it(monkeypatch)
+    assert replay_lives(name, memory, monkeypatch, most=1)[1]
 
 
 @pytest.mark.parametrize("broken", BREAKS)

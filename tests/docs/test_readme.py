@@ -38,7 +38,7 @@ def test_readme_names_both_commands_exactly() -> None:
     """The two commands of a stranger: run the sweep, run the tests."""
     blocks = [block.text.strip() for block in read_blocks("README.md")]
     assert "pip install uv && uv run python -m sweeps run search_spaces/digits.yaml" in blocks
-    assert "uv run --extra dev pytest" in blocks
+    assert "uv run --extra dev pytest -n auto" in blocks
 
 
 def test_guide_is_followed_from_model_to_prediction(tmp_path: Path) -> None:

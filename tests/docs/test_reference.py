@@ -80,6 +80,22 @@ def test_reference_every_key_of_the_space_file_is_described() -> None:
             assert field.description, f"{section}.{key}: give it a description in spec/model.py"
 
 
+def test_json_page_explains_every_field_of_the_files_of_a_trial() -> None:
+    """`outcome.json` and `best.json` are for readers without this package, too."""
+    from dataclasses import fields
+
+    from sweeps.checkpoints.store import BestCheckpoint
+    from sweeps.search.trials import TrialOutcome
+
+    text = (REFERENCE / "json.md").read_text(encoding="utf-8")
+    outcome, best = text.partition("outcome.json` says")[2].partition("best.json` says")[::2]
+    own = {"schema", "number", "epoch", "traceback", "resume", "resume_reason", "accepted_changes"}
+    for name in own | {field.name for field in fields(TrialOutcome)}:
+        assert f"`{name}`" in outcome, name
+    for field in fields(BestCheckpoint):
+        assert f"`{field.name}`" in best, field.name
+
+
 def test_docs_name_no_place_of_one_machine() -> None:
     """What is written for everyone names nobody's folders and no registry."""
     words = re.compile(r"/work/|/root/|/home/|/tmp/|pypi\.org|registry\.npmjs|files\.pythonhosted")

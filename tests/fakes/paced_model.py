@@ -1,8 +1,11 @@
-"""The tiny model with trials that wait for others, by their learning rate and files beside it.
+"""The tiny model made slow by files beside it.
 
-``PACE`` says ``low`` or ``high``: which learning rates, below or above 0.01, wait until there is a
-file ``GO``. So two runs of a sweep can be given the same trials in another order of time, on a busy
-machine too.
+Where there is a file ``BRAKE``, a batch of `build_braked` takes a quarter of a second. Where there
+is one ``HOLD``, `load_held` says by ``HELD`` that it waits, and does so until ``HOLD`` is gone.
+
+Trials of `build_paced` wait for others, by their learning rate: ``PACE`` says ``low`` or ``high``:
+which rates, below or above 0.01, wait until there is a file ``GO``. So two runs of a sweep can be
+given the same trials in another order of time, on a busy machine too.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from pathlib import Path
 import keras
 from tiny_model import build, load
 
-__all__ = ["build_paced", "load"]
+__all__ = ["build_braked", "build_paced", "load", "load_held"]
 
-GO = Path(__file__).with_name("GO")
+BRAKE, GO, HELD, HOLD = map(Path(__file__).with_name, ("BRAKE", "GO", "HELD", "HOLD"))
 LONGEST_SECONDS = 60
 
 
@@ -42,6 +45,39 @@ class Paced(keras.layers.Layer):
         outputs = tf.numpy_function(wait, [inputs], tf.float32)
         outputs.set_shape(inputs.shape)
         return outputs
+
+
+@keras.saving.register_keras_serializable("paced")
+class Braked(keras.layers.Layer):
+    """Gives its inputs back, slowly while there is ``BRAKE``."""
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        def wait(values):
+            time.sleep(0.25 * BRAKE.exists())
+            return values
+
+        outputs = tf.numpy_function(wait, [inputs], tf.float32)
+        outputs.set_shape(inputs.shape)
+        return outputs
+
+
+def load_held():
+    """Load the data, but not while there is ``HOLD``."""
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while HOLD.exists() and time.monotonic() < deadline:
+        HELD.touch()
+        time.sleep(0.02)
+    return load()
+
+
+def build_braked(hp):
+    """Build the tiny model behind a layer that may be slow."""
+    model = build(hp)
+    braked = keras.Sequential([keras.Input((4,)), Braked(), model], name="braked")
+    braked.compile(model.optimizer, model.loss, metrics=["accuracy"])
+    return braked
 
 
 def build_paced(hp):

@@ -38,7 +38,7 @@ def test_render_outcome_tells_leader_bundle_and_failures(
         "  test            loss 0.2500, accuracy 0.9375\n"
         "  bundle          results/digits/bundle\n"
         "  load            import sweeps; model = sweeps.load('results/digits')\n"
-        "  trials          3 of 8 finished: 1 complete, 1 pruned, 1 failed, 1 interrupted, "
+        "  trials          3 of 8 finished: 1 complete, 1 pruned, 1 failed (nan), 1 interrupted, "
         "1 waiting\n"
         "  failed          0002 nan: val_accuracy is NaN at epoch 1; lower learning_rate"
     )
@@ -98,7 +98,7 @@ def test_render_status_lists_trials_best_first(capsys: pytest.CaptureFixture[str
     text = _print(render_status(make_report()), capsys)
     assert text.splitlines()[:5] == [
         "digits  maximize val_accuracy",
-        "3 of 8 finished: 1 complete, 1 pruned, 1 failed, 1 interrupted, 1 waiting",
+        "3 of 8 finished: 1 complete, 1 pruned, 1 failed (nan), 1 interrupted, 1 waiting",
         "",
         "trial   state         val_accuracy    epoch   time   parameters, or why it failed",
         "0000    complete            0.9625   2 of 3   1:15   optimizer=adam learning_rate=0.001",

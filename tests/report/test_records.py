@@ -31,6 +31,7 @@ COMPLETE_RECORD = {
     "checkpoint": "trials/0000/checkpoints/0000-epoch02.keras",
     "attempt": 1,
     "cause": None,
+    "extends": None,
     "started": "2026-11-23T12:00:00+00:00",
     "finished": "2026-11-23T12:01:15+00:00",
 }
@@ -66,6 +67,7 @@ def test_record_status_names_the_documented_keys() -> None:
             "interrupted": 1,
             "waiting": 1,
         },
+        "causes": {"nan": 1},
         "best": COMPLETE_RECORD,
         "front": [0],
     }

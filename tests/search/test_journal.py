@@ -198,6 +198,51 @@ def test_journal_full_disk_leaves_the_file_as_it_was_and_goes_on_later(journal: 
     assert JournalBackend(journal).read_logs(0) == [*RECORDS, {"op_code": 1, "study_id": 0}]
 
 
+WAIT_FOR_SPACE = """
+import errno, resource, sys
+from pathlib import Path
+from sweeps.search.journal import JournalBackend
+path = Path(sys.argv[1])
+
+def make_room(error):
+    rooms.append(errno.errorcode[error.errno])
+    sizes.append(path.stat().st_size - size)
+    free = resource.RLIM_INFINITY if len(rooms) == 3 else size + 7
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free, resource.RLIM_INFINITY))
+    return True
+
+rooms, sizes = [], []
+backend = JournalBackend(path, wait_for_space=make_room)
+backend.read_logs(0)
+size = path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+backend.append_logs([{"op_code": 1, "study_id": 0}])
+backend.close()
+print(rooms, sizes, len(backend.read_logs(3)))
+"""
+
+
+def test_journal_waits_for_space_and_appends_a_record_once(journal: Path):
+    """However often a write tears meanwhile, the record is there once, in file and memory."""
+    command = [sys.executable, "-c", WAIT_FOR_SPACE, str(journal)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "['EFBIG', 'ENOSPC', 'ENOSPC'] [0, 0, 0] 1\n"
+    assert JournalBackend(journal).read_logs(0) == [*RECORDS, {"op_code": 1, "study_id": 0}]
+
+
+def test_journal_opened_again_syncs_what_a_killed_process_appended(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What is read and acted upon must not be lost with the power later."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    backend = JournalBackend(journal)
+    backend.read_logs(0)
+    backend.sync()
+    backend.sync()
+    assert synced.count(journal.stat().st_ino) == 1
+
+
 def test_journal_failed_sync_refuses_to_go_on(journal: Path, monkeypatch: pytest.MonkeyPatch):
     """After a failed fsync the system may have dropped records: a second one must not succeed."""
     backend = JournalBackend(journal)

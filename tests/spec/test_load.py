@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.causes import RETRIES
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.samplers import SAMPLERS
 from sweeps.spec.conditions import Condition
@@ -47,7 +48,8 @@ def test_load_spec_full_file_reads_every_section(tmp_path: Path) -> None:
         "constraints: [units * layers <= 32]\n"
         "sampler: {name: tpe, startup_trials: '4'}\n"
         "pruner: {name: asha, min_epochs: 2}\n"
-        "limits: {trials: '40', workers: 2, timeout: 1.5h, trial_timeout: 10m, failures: 5}\n"
+        "limits: {trials: '40', workers: 2, timeout: 1.5h, trial_timeout: 10m, failures: 5,"
+        "  retries: {killed: 2}}\n"
         "training: {epochs: 30, batch_size: 64, loop: fit, validation_freq: 2, early_stopping: 3}\n"
         "checkpoint: {path: 'a{epoch}.keras', save_best_only: no, save_freq: 100}\n"
         "keep: {best: 3, max_disk: 5GB}\n"
@@ -64,7 +66,9 @@ def test_load_spec_full_file_reads_every_section(tmp_path: Path) -> None:
         "workers": 2,
         "timeout": 5400.0,
         "trial_timeout": 600.0,
+        "stall_timeout": 3600.0,
         "failures": 5,
+        "retries": {**RETRIES, "killed": 2},
     }
     assert (spec.training.epochs, spec.training.batch_size) == (30, 64)
     assert (spec.training.loop, spec.training.validation_freq) == ("fit", 2)
@@ -172,8 +176,8 @@ def test_load_spec_both_spellings_at_once_is_an_error(
             (
                 "space.yaml:4: limit: unknown key 'limit'; expected one of name, model, data, "
                 "objective, objectives, parameters, constraints, max_params, max_model_bytes, "
-                "sampler, pruner, limits, training, checkpoint, keep, repeats, folds, seed, "
-                "deterministic, export. Did you mean 'limits'?"
+                "sampler, pruner, limits, resources, training, checkpoint, keep, repeats, folds, "
+                "seed, deterministic, export. Did you mean 'limits'?"
             ),
         ),
         (
@@ -187,7 +191,8 @@ def test_load_spec_both_spellings_at_once_is_an_error(
             "limits:\n  trails: 3\n",
             (
                 "space.yaml:5: limits.trails: unknown key 'trails'; expected one of trials, "
-                "workers, timeout, trial_timeout, failures. Did you mean 'trials'?"
+                "workers, timeout, trial_timeout, stall_timeout, failures, retries. "
+                "Did you mean 'trials'?"
             ),
         ),
         (

@@ -83,7 +83,7 @@ def test_override_value_is_yaml(tmp_path: Path) -> None:
             "limits.trails=3",
             (
                 "--set: limits.trails: unknown key 'trails'; expected one of trials, workers, "
-                "timeout, trial_timeout, failures. Did you mean 'trials'?"
+                "timeout, trial_timeout, stall_timeout, failures, retries. Did you mean 'trials'?"
             ),
         ),
         (

@@ -121,6 +121,8 @@ class FakeChannel:
     reports: list[tuple[int, float | None, float | None]] = field(default_factory=list)
     stop_at: int = 0
     num_progress: int = 0
+    reasons: list[str] | None = None
+    batch: tuple[int, int, str] | None = None
 
     def suggest(self, parameter: Parameter) -> Any:
         self.asked.append(parameter.name)
@@ -128,6 +130,12 @@ class FakeChannel:
 
     def record_values(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
+
+    def tell_resume(self, reasons: Sequence[str]) -> None:
+        self.reasons = list(reasons)
+
+    def tell_batch(self, size: int, gradient_accumulation_steps: int, fixed: str) -> None:
+        self.batch = (size, gradient_accumulation_steps, fixed)
 
     def progress(self) -> Action:
         self.num_progress += 1

@@ -12,6 +12,7 @@ import pytest
 
 from sweeps.checkpoints.better import Direction
 from sweeps.checkpoints.store import BestStore, open_best
+from sweeps.durable import digest_file
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import Checkpoint, Objective
 from sweeps.training.best_checkpoint import BestCheckpointing, make_best_checkpointing
@@ -69,13 +70,15 @@ def make_callback(
     keep_older: bool = True,
     save_best_only: bool = True,
     attempt: int = 1,
+    num_kept: int | None = None,
     **options: Any,
 ) -> BestCheckpointing:
     return make_best_checkpointing(
-        BestStore(TrialPaths(folder), keep_older=keep_older),
+        BestStore(TrialPaths(folder), keep_older=keep_older and num_kept is None),
         Checkpoint(path=template, save_best_only=save_best_only, **options),
         [Objective(metric="val_loss", direction=direction)],
         counters={"trial": 7, "attempt": attempt},
+        num_kept=num_kept,
     )
 
 
@@ -203,6 +206,45 @@ def test_best_checkpointing_save_all_never_overwrites_the_recorded_best(tmp_path
     assert open_best(trial).name == "2.keras"
     names = sorted(path.name for path in trial.checkpoints.iterdir())
     assert names == ["1-2.keras", "1.keras", "2.keras", "best.json"]
+
+
+@pytest.mark.parametrize(
+    ("values", "num_kept", "options", "kept"),
+    [
+        ([3.0, 2.0, 2.5, 1.0], 2, {}, [4, 2]),
+        ([3.0, 2.0, 2.5, 1.0], 9, {}, [4, 2, 1]),
+        ([2.0, 3.0, NAN, None, 1.0, 1.5, 4.0], 3, {"save_best_only": False}, [5, 6, 1]),
+        ([1.0, 1.0, 1.0], 2, {"save_best_only": False}, [1, 2]),
+        (
+            [3.0, 2.0, 2.9],
+            9,
+            {"save_best_only": False, "initial_value_threshold": 2.95},
+            [2, 3],
+        ),
+    ],
+)
+def test_best_checkpointing_keeps_the_best_few(
+    tmp_path: Path, values: Values, num_kept: int, options: dict[str, Any], kept: list[int]
+) -> None:
+    """They are the best of what was saved, are on record best first, and nothing else stays."""
+    play(make_callback(tmp_path, num_kept=num_kept, **options), make_model(), values)
+    trial = TrialPaths(tmp_path)
+    best = BestStore(trial).find_best()
+    assert best is not None
+    assert [each.epoch for each in best.all_kept] == kept
+    assert read_saved(trial.checkpoints) == {epoch: float(epoch) for epoch in kept}
+    for each in best.all_kept:
+        assert digest_file(trial.checkpoints / each.file) == each.sha256
+
+
+def test_best_checkpointing_epoch_among_the_best_few_is_not_saved_again(tmp_path: Path) -> None:
+    """An epoch trained again after a kill is on record already, the best one or not."""
+    options = {"num_kept": 3, "save_best_only": False}
+    play(make_callback(tmp_path, **options), make_model(), [1.0, 2.0])
+    record = TrialPaths(tmp_path).best.read_bytes()
+    play(make_callback(tmp_path, attempt=2, **options), make_model(), [2.0], first=2)
+    assert TrialPaths(tmp_path).best.read_bytes() == record
+    assert set(read_saved(TrialPaths(tmp_path).checkpoints)) == {1, 2}
 
 
 class Unsavable(keras.layers.Layer):

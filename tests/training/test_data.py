@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from sweeps.errors import OptionError
-from sweeps.training.data import Data, Split, describe_split, digest_split, load_data
+from sweeps.training.data import Data, Split, describe_parts, describe_split, load_data
 
 X, Y = np.ones((6, 2)), np.arange(6)
 PAIR = (X, Y)
@@ -157,7 +157,7 @@ def test_describe_split_says_what_it_is() -> None:
     assert describe_split("test", Split(dataset=Finite())) == "test: Finite"
 
 
-def test_digest_split_tells_every_change_apart() -> None:
+def test_describe_parts_tells_every_change_apart() -> None:
     """Values, types, shapes, names, order of samples and of parts."""
     f = X.astype("float32")
     changed = f.copy()
@@ -177,10 +177,21 @@ def test_digest_split_tells_every_change_apart() -> None:
         Split(np.array(["2026-11-23"] * 6, "datetime64[D]"), Y),
         Split(tf.constant(f, tf.bfloat16).numpy(), Y),
     ]
-    digests = [digest_split(split) for split in splits]
-    assert len(set(digests)) == len(splits)
-    assert digest_split(Split(np.asfortranarray(f), Y.copy())) == digests[0]
-    assert digest_split(Split(dataset=Finite())) is None
+    described = [repr(describe_parts(Data(split))) for split in splits]
+    assert len(set(described)) == len(splits)
+    assert repr(describe_parts(Data(Split(np.asfortranarray(f), Y.copy())))) == described[0]
+
+
+def test_describe_parts_names_each_array_and_streams_no_dataset() -> None:
+    """Names are those of a message: input, split, and the way into a dict or list."""
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(2)
+    split = Split({"a": X, "b": [X]}, Y, sample_weight=Y)
+    parts = describe_parts(Data(split, Split(dataset=dataset), Split(dataset=Finite())))
+    names = ["x_train['a']", "x_train['b'][0]", "y_train", "sample_weight_train"]
+    assert list(parts) == [*names, "validation", "test"]
+    assert parts["y_train"]["shape"] == [6]
+    assert parts["validation"]["elements"].startswith("(TensorSpec(shape=(None, 2)")
+    assert parts["test"]["elements"].endswith("batches of Finite")
 
 
 def test_data_named_is_in_a_fixed_order() -> None:

@@ -111,7 +111,9 @@ def test_inspect_sweep_tells_what_there_is() -> None:
         "train: 22 samples, x float32[4], y int64[]",
         "validation: 10 samples, x float32[4], y int64[]",
     ]
-    assert [len(digest or "") for digest in found.digests.values()] == [64, 64]
+    names = ["x_train", "y_train", "x_validation", "y_validation"]
+    assert list(found.data_parts) == names
+    assert [len(found.data_parts[name]["sha256"]) for name in names] == [64] * 4
     assert found.loop_reason == ""
     assert inspect(training=Training(loop="fit")).loop_reason == "training.loop is fit"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from sweeps.spec.builds import MeasuredEpoch
 from sweeps.spec.model import SweepSpec
+from sweeps.training import measure
 from sweeps.training.data import Data, Split
 from sweeps.training.measure import _shorten, measure_epoch
 from tests.conftest import FAKES
@@ -25,13 +28,14 @@ def make_spec(data: str = "load", **options: Any) -> SweepSpec:
 
 
 @pytest.mark.parametrize("loop", ["auto", "fit"])
-def test_measure_epoch_gives_seconds_of_a_whole_epoch(loop: str) -> None:
-    """160 samples are fewer than 40 batches: nothing is calculated."""
+def test_measure_epoch_tells_start_and_epoch_apart(
+    monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    """The first epoch holds the start; 160 samples are fewer than 40 batches, so all are used."""
+    times = iter([10.0, 15.0, 17.0])  # before all, after the first epoch, after the second
+    monkeypatch.setattr(measure, "time", SimpleNamespace(monotonic=lambda: next(times)))
     measured = measure_epoch(make_spec(training={"loop": loop}), {})
-    assert measured is not None
-    assert measured.share == 1.0
-    assert 0 < measured.seconds < 5
-    assert measured.start_seconds > measured.seconds
+    assert measured == MeasuredEpoch(seconds=2.0, start_seconds=3.0, share=1.0)
 
 
 def test_measure_epoch_of_a_dataset_is_not_known() -> None:

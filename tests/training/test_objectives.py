@@ -87,6 +87,13 @@ def test_pick_values_of_one_objective_needs_that_one_only() -> None:
     assert pick_values(make_logs(0.5, NAN), (ACCURACY,), {}) == {"val_accuracy": 0.5}
 
 
+def test_pick_values_of_an_epoch_with_a_broken_loss_are_none() -> None:
+    """A model of NaN weights has a finite accuracy, which is none of a model worth keeping."""
+    for loss in (NAN, INF):
+        assert pick_values({"loss": loss, "val_accuracy": 0.9}, (ACCURACY,), {}) == {}
+    assert pick_values({"val_accuracy": 0.9}, (ACCURACY,), {}) == {"val_accuracy": 0.9}
+
+
 def test_find_model_facts_counts_the_weights_that_were_asked_for() -> None:
     """`num_weights` is what Keras' summary calls the total of parameters."""
     model = make_mlp(units=8)

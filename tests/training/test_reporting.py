@@ -9,8 +9,8 @@ import pytest
 from sweeps.errors import OptionError
 from sweeps.training.channel import Action
 from sweeps.training.repetitions import Repetition
-from sweeps.training.reporting import Reporting
-from tests.training.samples import FakeChannel
+from sweeps.training.reporting import Heartbeat, Reporting
+from tests.training.samples import FakeChannel, make_arrays, make_mlp
 
 NAN, INF = float("nan"), float("inf")
 
@@ -105,3 +105,18 @@ def test_reporting_catch_up_of_a_diverged_trial_says_so_again() -> None:
     reporting, _ = make_reporting(FakeChannel())
     reporting.catch_up([{"epoch": 1, "loss": NAN, "val_loss": NAN}])
     assert (reporting.state, reporting.epoch) == ("failed", 1)
+
+
+@pytest.mark.parametrize(("seconds", "num_heard"), [(0.0, 5), (1000.0, 1)])
+def test_heartbeat_is_heard_in_training_and_validation(seconds: float, num_heard: int) -> None:
+    """Every batch is a sign of life, told no more often than asked; its answer stops nothing."""
+    channel = FakeChannel(stop_at=1)
+    heartbeat = Heartbeat(channel, seconds=seconds)
+    x, y = make_arrays(24, (4,))
+    model = make_mlp()
+    model.fit(
+        x, y, batch_size=8, validation_data=(x[:16], y[:16]), validation_batch_size=8,
+        callbacks=[heartbeat], verbose=0,
+    )  # fmt: skip
+    assert channel.num_progress == num_heard
+    assert not model.stop_training

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sweeps.checkpoints.store import BestStore, LatestState, LatestStore, open_best
+from sweeps.durable import digest_file
 from sweeps.errors import CheckpointError, OptionError
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import Checkpoint, Objective, SweepSpec, Training
@@ -19,7 +20,7 @@ from sweeps.training.latest_checkpoint import list_variables, restore_model
 from sweeps.training.repetitions import Repetition
 from sweeps.training.train import Attempt, resolve_training, train_trial
 from tests.training import samples
-from tests.training.samples import FakeChannel, hash_arrays, hash_variables, make_data, make_mlp
+from tests.training.samples import FakeChannel, hash_variables, make_data, make_mlp
 
 SAMPLES = "tests.training.spaces"
 
@@ -45,8 +46,7 @@ def read_state(folder: Path) -> tuple[str, Any]:
     """Read what a trial has come to: a digest of all variables, and its history."""
     latest = LatestStore(TrialPaths(folder)).find()
     assert latest is not None
-    with np.load(latest.arrays) as arrays:
-        digest = hash_arrays([arrays[name] for name in sorted(arrays)])
+    digest = digest_file(latest.arrays)
     return digest, latest.state["history"]
 
 
@@ -111,11 +111,11 @@ def test_train_trial_killed_between_best_and_latest_trains_that_epoch_again(
     train(tmp_path / "whole", spec)
     commit = LatestStore.commit
 
-    def die_at_three(store: LatestStore, epoch: int, *arguments: Any) -> None:
+    def die_at_three(store: LatestStore, epoch: int, *arguments: Any, **options: Any) -> None:
         if epoch == 3:
             (tmp_path / "parts" / "latest" / f".tmp-{os.getpid()}-epoch-000003").mkdir()
             raise KilledError
-        commit(store, epoch, *arguments)
+        commit(store, epoch, *arguments, **options)
 
     monkeypatch.setattr(LatestStore, "commit", die_at_three)
     with pytest.raises(KilledError):
@@ -142,7 +142,7 @@ def test_train_trial_with_a_corrupt_newest_state_continues_from_the_one_before(
     spec = make_spec()
     train(tmp_path / "whole", spec)
     train(tmp_path / "parts", spec, FakeChannel({3: "stop"}))
-    arrays = tmp_path / "parts" / "latest" / "epoch-000003" / "arrays.npz"
+    arrays = tmp_path / "parts" / "latest" / "epoch-000003" / "arrays.bin"
     content = bytearray(arrays.read_bytes())
     content[len(content) // 2] ^= 1
     arrays.write_bytes(content)

@@ -57,6 +57,8 @@ def test_keep_max_disk_bounds_all_checkpoints_together(
         limits="{trials: 6, workers: 2}", pruner="none", keep=json.dumps({"max_disk": limit})
     )
     report = sweeps.run(space, results=tmp_path / "bound")
-    left = [path.stat().st_size for path in report.folder.glob("trials/*/checkpoints/*.keras")]
-    assert sum(left) <= limit < sum(sizes)
+    models = [*report.folder.glob("trials/*/checkpoints/*.keras")]
+    files = [*models, *report.folder.glob("trials/*/latest/*/*")]
+    assert sum(path.stat().st_size for path in files) <= limit < sum(sizes)
+    assert len(models) == 2  # states to extend from went before them
     assert report.bundle is not None

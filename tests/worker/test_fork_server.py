@@ -102,6 +102,13 @@ def test_server_that_cannot_import_says_why(
     server.close()
 
 
+def test_server_that_still_imports_ends_at_once() -> None:
+    """Who presses Ctrl-C before anything has begun does not wait for TensorFlow."""
+    server = ForkServer()
+    server.close()
+    assert server._process.returncode == -signal.SIGKILL
+
+
 def test_server_goes_with_a_killed_driver() -> None:
     """SIGKILL of the driver leaves neither server nor child."""
     script = (

@@ -48,6 +48,26 @@ def test_divide_cores(workers: int | str, trials: int, cores: int, share: Share)
     assert divide_cores(workers, trials, cores) == share
 
 
+@pytest.mark.parametrize(
+    ("workers", "threads", "gpu_slots", "share"),
+    [
+        ("auto", 2, None, Share(4, 2)),
+        ("auto", 3, None, Share(2, 3)),
+        ("auto", 16, None, Share(1, 16)),
+        (6, 2, None, Share(6, 2)),
+        ("auto", None, 2, Share(2, 4)),
+        (6, None, 4, Share(4, 2)),
+        (2, None, 4, Share(2, 4)),
+    ],
+)
+def test_divide_cores_with_threads_and_gpus(
+    workers: int | str, threads: int | None, gpu_slots: int | None, share: Share
+) -> None:
+    """More threads than cores only where both are given; never more trials than GPUs take."""
+    found = divide_cores(workers, 40, 8, threads=threads, gpu_slots=gpu_slots)
+    assert found == share
+
+
 def test_divide_cores_asks_the_machine() -> None:
     """Without a number it never uses more threads than there are cores."""
     share = divide_cores("auto", 1000)

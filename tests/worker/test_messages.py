@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +83,8 @@ def test_best_to_json_is_read_back_equal() -> None:
     """None stays None; a checkpoint keeps every field."""
     best = BestCheckpoint("a.keras", 0.5, 3, "ab")
     assert best_from_json(best_to_json(best)) == best
+    both = replace(best, kept=(BestCheckpoint("b.keras", 0.4, 2, "cd"),))
+    assert best_from_json(json.loads(json.dumps(best_to_json(both)))) == both
     assert best_to_json(best) == {
         "file": "a.keras",
         "value": 0.5,
@@ -91,5 +95,6 @@ def test_best_to_json_is_read_back_equal() -> None:
         "batch": None,
         "monitor": None,
         "monitored": None,
+        "kept": (),
     }
     assert best_from_json(best_to_json(None)) is None

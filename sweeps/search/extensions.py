@@ -1,0 +1,50 @@
+"""Hides trials that extend others from samplers and pruners.
+
+They have the parameters, and up to a point the reports, of the trials that they continue: shown,
+they would count the best configurations twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from sweeps.search.records import EXTENDS
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+
+def hide_extensions(shown: BaseStorage, storage: BaseStorage) -> BaseStorage:
+    """Show the trials of a storage, or of a view of it, without those that extend others.
+
+    Args:
+        shown: The storage or the view.
+        storage: The storage, which knows of every trial what it is.
+    """
+    return cast("BaseStorage", _WithoutExtensions(shown, storage))
+
+
+class _WithoutExtensions:
+    """An Optuna storage whose list of trials has gaps; all else is the storage's own."""
+
+    def __init__(self, shown: BaseStorage, storage: BaseStorage) -> None:
+        self._shown = shown
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shown, name)
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """List the trials that extend no other one."""
+        every = self._storage.get_all_trials(study_id, deepcopy=False)
+        hidden = {trial.number for trial in every if EXTENDS in trial.user_attrs}
+        trials = self._shown.get_all_trials(study_id, deepcopy=deepcopy, states=states)
+        return [trial for trial in trials if trial.number not in hidden]

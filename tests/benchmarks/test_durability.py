@@ -1,0 +1,33 @@
+"""The benchmarks of what durability costs still run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", ["durability", "resume"])
+def test_benchmark_prints_its_figures_and_writes_them(name: str, tmp_path: Path) -> None:
+    """In a process of its own, as its first lines say; no figure is judged."""
+    command = [sys.executable, HOME / "benchmarks" / f"{name}.py", "--quick"]
+    ran = subprocess.run(
+        [*command, "--json", tmp_path / "figures.json"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert ran.stdout.strip()
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    if name == "durability":
+        (row,) = figures["rows"]
+        # One best checkpoint and one state, each of the weights and of Adam's two moments.
+        assert row["epoch_bytes"] == pytest.approx(2 * 3 * 4 * row["parameters"], rel=0.1)
+    else:
+        assert figures["trials"] == 50

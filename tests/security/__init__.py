@@ -1,0 +1,1 @@
+"""Tests of what the threat model promises, each with the real thing."""

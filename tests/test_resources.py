@@ -1,0 +1,69 @@
+"""What a trial may take of the machine, in a real sweep."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import sweeps
+from sweeps.engines.local import LocalEngine
+from sweeps.errors import OptionError
+from sweeps.worker.events import Event, Notice
+from sweeps.worker.limits import count_cores
+from tests.conftest import FAKES, MakeSpace
+
+PARAMETERS = "{fault: [none, memory], kind: wide, units: 8, learning_rate: 0.01}"
+
+
+def test_trial_that_takes_too_much_ends_alone(
+    make_space: MakeSpace, shared_engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10 GB cost their own trial; threads, GPUs and limits are as asked for."""
+    space = make_space(
+        model=f"{FAKES / 'greedy_model.py'}:build",
+        parameters=PARAMETERS,
+        sampler="grid",
+        limits="{trials: 2, workers: 2, stall_timeout: 5m, trial_timeout: 10m, "
+        "retries: {out of memory: 0}}",
+        resources="{memory: 1GB, threads: 2, gpus: 0}",
+    )
+    asked: list[dict[str, Any]] = []
+    run_task = shared_engine.run_task
+
+    def record(request: Any, answer: Any, **limits: Any) -> Any:
+        if request["task"] == "trial":
+            asked.append({**request, **limits})
+        return run_task(request, answer, **limits)
+
+    monkeypatch.setattr(shared_engine, "run_task", record)
+    events: list[Event] = []
+    report = sweeps.run(space, results=space.parent / "results", observer=events.append)
+    ends = {trial.params["fault"]: trial for trial in report.trials}
+    assert ends["none"].state == "complete"
+    assert (ends["memory"].state, ends["memory"].cause) == ("failed", "out of memory")
+    assert "and resources.memory is 1 GB." in ends["memory"].reason
+    log = (report.folder / "trials" / f"{ends['none'].number:04d}" / "log.txt").read_text()
+    assert "sees GPUs: ''" in log
+    assert "score: 1000" in log
+    for request in asked:
+        assert (request["threads"], request["device"]) == (2, "")
+        assert (request["timeout_seconds"], request["stall_seconds"]) == (600, 300)
+        assert request["memory_bytes"] == 10**9
+    texts = [event.text for event in events if isinstance(event, Notice)]
+    is_told = any(text.startswith("2 workers with 2 threads each") for text in texts)
+    assert is_told == (count_cores() < 4)
+    assert json.loads((report.folder / "spec.json").read_text())["threads"] == 2
+
+
+def test_gpus_that_are_not_there_are_a_mistake(
+    make_space: MakeSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found before anything is trained; no folder is left."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    space = make_space(resources="{gpus: 2}")
+    results = space.parent / "results"
+    with pytest.raises(OptionError, match=r"resources\.gpus: got 2, but 1 GPU is visible"):
+        sweeps.run(space, results=results, engine="inline")
+    assert not results.exists()
