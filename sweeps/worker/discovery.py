@@ -67,10 +67,11 @@ def discover(
         run_task: Runs a task in a process of its own.
         spec: What the user asked for.
         threads: CPU threads of that process.
-        max_seconds: After this time no further build begins.
+        max_seconds: After this time no further build begins. It begins with the first process
+            that builds: importing Keras may take as long on a busy machine.
         clock: Tells the seconds.
     """
-    exploring = _Exploring(spec, clock, clock() + max_seconds)
+    exploring = _Exploring(spec, clock, max_seconds)
     while not exploring.is_done:
         result = run_task(
             {"task": "discover", "threads": threads},
@@ -84,10 +85,11 @@ def discover(
 class _Exploring:
     """The driver's side of the conversation with the process that builds."""
 
-    def __init__(self, spec: SweepSpec, clock: Callable[[], float], deadline: float) -> None:
+    def __init__(self, spec: SweepSpec, clock: Callable[[], float], max_seconds: float) -> None:
         self._spec = spec
         self._clock = clock
-        self._deadline = deadline
+        self._max_seconds = max_seconds
+        self._deadline: float | None = None
         self._explorer = Explorer(spec)
         self._current: Attempt | None = None
         self._failures: list[str] = []
@@ -100,12 +102,18 @@ class _Exploring:
     def seconds_for_build(self) -> float:
         """How long a build may take: much longer than one with defaults means that it hangs."""
         if self._seconds_of_first is None:
-            return max(_MIN_BUILD_SECONDS, self._deadline - self._clock())
+            return max(_MIN_BUILD_SECONDS, self._seconds_left)
         return max(_MIN_BUILD_SECONDS, _PATIENCE * self._seconds_of_first)
+
+    @property
+    def _seconds_left(self) -> float:
+        return self._max_seconds if self._deadline is None else self._deadline - self._clock()
 
     def answer(self, message: Message) -> Message:
         """Take in the last build and say what to build next."""
         if message["kind"] == "begin":
+            if self._deadline is None:
+                self._deadline = self._clock() + self._max_seconds
             return {"spec": spec_to_json(self._spec)}
         if message["build"] is not None:
             self._note(build_from_json(message["build"]))
@@ -146,7 +154,7 @@ class _Exploring:
 
     def _choose_next(self) -> None:
         self._current = self._explorer.next()
-        is_late = self._clock() >= self._deadline
+        is_late = self._seconds_left <= 0
         # Two builds are the least: they show whether build does the same each time.
         if self._current is not None and is_late and len(self._explorer.builds) >= 2:
             self._explorer.cut = "stopped after the time for it was up"
