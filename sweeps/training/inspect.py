@@ -16,13 +16,14 @@ from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter, default_of
 from sweeps.training.callback_state import get_state, has_state
+from sweeps.training.callbacks import make_callbacks
 from sweeps.training.data import Data, describe_parts, describe_split, load_data
 from sweeps.training.epoch_loop import build_state, take_batch
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, check_saving, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
-from sweeps.training.train import find_loop_reason, make_callbacks, resolve_training
+from sweeps.training.train import find_loop_reason, resolve_training
 from sweeps.training.user_code import load_target
 
 

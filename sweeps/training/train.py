@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import keras
 
 from sweeps.causes import Cause
 from sweeps.checkpoints.store import BestStore, LatestState, LatestStore
@@ -19,7 +17,9 @@ from sweeps.spec.model import SweepSpec, count_kept
 from sweeps.training.batches import accumulate_gradients, find_fixed_reason
 from sweeps.training.behind import Behind
 from sweeps.training.best_checkpoint import BestCheckpointing, make_best_checkpointing
+from sweeps.training.callbacks import make_callbacks
 from sweeps.training.channel import Channel, TrialEnd
+from sweeps.training.conclusion import conclude, find_values
 from sweeps.training.data import Data, load_data
 from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
 from sweeps.training.hyperparameters import AskingHyperParameters
@@ -33,8 +33,6 @@ from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everythin
 from sweeps.training.repetitions import (
     Repetition,
     average_each,
-    choose_monitor,
-    find_best_values,
     find_model_facts,
     make_repetition,
     num_repetitions,
@@ -236,12 +234,8 @@ def _fit(
                 if latest:
                     watch_random_ops(model, lambda reason: _note_reasons(trial, [reason]))
                 fit(model, plan, every, compiled=not loop_reason)
-    others = _find_values(spec, best, saving.history, facts)
-    value = others.pop(spec.objective.metric, None)
-    end = _conclude(reporting, best, value if returned is None else returned, others)
-    if end.cause == Cause.NO_FINITE_VALUE:
-        end = _explain_threshold(spec, end)
-    return end
+    values = find_values(spec, best, saving.history, facts)
+    return conclude(spec, reporting, best, values, returned)
 
 
 def _note_reasons(trial: _Trial, reasons: Sequence[str]) -> None:
@@ -340,39 +334,6 @@ def find_loop_reason(spec: SweepSpec, model: Any, data: Data, callbacks: Sequenc
     return find_fit_reason(model, data, callbacks)
 
 
-def make_callbacks(spec: SweepSpec) -> list[Any]:
-    """Make the callbacks that the space file asks for: the user's own, then early stopping.
-
-    Raises:
-        OptionError: ``training.callbacks`` gives something else.
-        Exception: Whatever the user's code raises.
-    """
-    callbacks = _make_own_callbacks(spec.training.callbacks) if spec.training.callbacks else []
-    if spec.training.early_stopping is None:
-        return callbacks
-    return [
-        *callbacks,
-        keras.callbacks.EarlyStopping(
-            monitor=spec.objective.metric,
-            patience=spec.training.early_stopping,
-            mode=spec.objective.direction[:3],
-        ),
-    ]
-
-
-def _make_own_callbacks(target: str) -> list[Any]:
-    callbacks = load_target(target)()
-    if not isinstance(callbacks, list | tuple):
-        raise OptionError(
-            f"{target} returned {type(callbacks).__name__}; expected a list of Keras callbacks. "
-            "Is a 'return' missing?"
-        )
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise OptionError(f"{target} returned {callback!r} in its list; expected callbacks.")
-    return list(callbacks)
-
-
 def _make_best_checkpointing(
     trial: _Trial, repetition: Repetition, facts: dict[str, float], **writing: Any
 ) -> BestCheckpointing:
@@ -391,56 +352,3 @@ def _make_best_checkpointing(
         },
         **writing,
     )
-
-
-def _find_values(
-    spec: SweepSpec,
-    best: BestCheckpointing,
-    history: Sequence[Mapping[str, Any]],
-    facts: dict[str, float],
-) -> dict[str, float]:
-    """Find the values of all objectives at the kept checkpoint of this repetition, by metric."""
-    if spec.checkpoint.save_freq == "epoch" or not spec.checkpoint.save_best_only:
-        return find_best_values(history, spec.objectives, facts, spec.checkpoint)
-    # It was kept in the middle of an epoch, of which the history knows the end only.
-    kept = best.best
-    return {spec.objective.metric: kept.value, **kept.others} if kept else {}
-
-
-def _explain_threshold(spec: SweepSpec, end: TrialEnd) -> TrialEnd:
-    """Let a trial end as pruned that was never good enough for a checkpoint."""
-    threshold = spec.checkpoint.initial_value_threshold
-    if threshold is None:
-        return end
-    metric = choose_monitor(spec.objective, spec.checkpoint).metric
-    reason = (
-        f"no epoch's {metric} was better than checkpoint.initial_value_threshold ({threshold:g}), "
-        "so no checkpoint was kept."
-    )
-    cause = Cause.THRESHOLD
-    return replace(end, state="pruned", cause=cause, reason=cause.explain(reason))
-
-
-def _conclude(
-    reporting: Reporting, best: BestCheckpointing, value: float | None, others: dict[str, float]
-) -> TrialEnd:
-    if reporting.state:
-        return TrialEnd(
-            reporting.state,  # type: ignore[arg-type]
-            reporting.epoch,
-            best.best,
-            value=None if value is None else reporting.repetition.average(value),
-            others={} if value is None else reporting.repetition.average_others(others),
-            cause=Cause.DIVERGED if reporting.state == "failed" else "",
-            reason=reporting.reason,
-        )
-    if best.best is None or value is None:
-        return TrialEnd(
-            "failed",
-            reporting.epoch,
-            cause=Cause.NO_FINITE_VALUE,
-            reason=Cause.NO_FINITE_VALUE.explain(
-                "no epoch gave a finite value of every objective."
-            ),
-        )
-    return TrialEnd("complete", reporting.epoch, best.best, value=value, others=others)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sweeps.errors import OptionError
-from sweeps.training.train import make_callbacks
+from sweeps.training.callbacks import make_callbacks
 from tests.training.samples import FakeChannel
 from tests.training.test_resume import SAMPLES, make_spec, read_state, train
 
