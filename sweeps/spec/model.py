@@ -324,7 +324,7 @@ class Training(_Section):
     save_every: Seconds | None = Field(
         None,
         description="Saves in the middle of an epoch too, when so much time has passed since the "
-        "last save: 5m. Only in the compiled loop.",
+        "last save: 5m. Not where a HyperModel has its own fit.",
     )
     callbacks: Text | None = Field(
         None,
@@ -346,7 +346,7 @@ class Checkpoint(_Section):
     save_freq: SaveFrequency = Field(
         "epoch",
         description="When a checkpoint is considered: after each epoch, or every n batches "
-        "(optimizer updates), counted over all epochs.",
+        "(optimizer updates), counted over all epochs. The state to resume from is saved then too.",
     )
     initial_value_threshold: Number | None = Field(
         None,

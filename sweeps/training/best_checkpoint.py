@@ -70,6 +70,11 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self._saver = saver
         self.best: BestCheckpoint | None = store.find_best()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a batch has ended at which to save, in the middle of an epoch."""
+        return False
+
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Delete what an earlier attempt wrote and was killed before it was recorded."""
         self._store.remove_others(self.best)
@@ -189,6 +194,11 @@ class BatchCheckpointing(BestCheckpointing):
     of epochs: only there the objective has a value.
     """
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the batch that has ended last is one at which to save."""
+        return self._num_batches > 0 and self._num_batches % int(self._checkpoint.save_freq) == 0
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._epoch = 0
@@ -212,7 +222,7 @@ class BatchCheckpointing(BestCheckpointing):
         """Save the model after this batch where its turn has come."""
         self._num_batches += 1
         self._num_in_epoch = batch + 1
-        if self._num_batches % int(self._checkpoint.save_freq):
+        if not self.is_due:
             return
         if self._checkpoint.save_best_only:
             self.consider(self._epoch, batch + 1, logs or {}, save_all=False)

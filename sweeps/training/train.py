@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +25,7 @@ from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
 from sweeps.training.model_size import check_size
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_fit
+from sweeps.training.pauses import Pauses
 from sweeps.training.profile import describe_profile, list_reasons
 from sweeps.training.random_ops import watch_random_ops
 from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everything
@@ -39,7 +38,7 @@ from sweeps.training.repetitions import (
     select_data,
     summarize,
 )
-from sweeps.training.reporting import Heartbeat, Reporting
+from sweeps.training.reporting import Heartbeat, Reporting, ValidationHeartbeat
 from sweeps.training.snapshot import ModelSaver
 from sweeps.training.user_code import load_target
 
@@ -197,7 +196,7 @@ def _fit(
     facts = find_model_facts(model, spec.objectives)
     own_fit = has_own_fit(trial.hypermodel)
     loop_reason = "" if own_fit else find_loop_reason(spec, model, plan.data, callbacks)
-    _check_position(latest, loop_reason)
+    _check_position(latest, own_fit=own_fit)
     saver = None if own_fit or loop_reason else _make_saver(model, callbacks)
     behind = Behind(at_once=saver is None)
     best = _make_best_checkpointing(trial, repetition, facts, behind=behind, saver=saver)
@@ -224,13 +223,21 @@ def _fit(
     if not reporting.state and not (latest and latest.state["stopped"]):
         every = [EpochSeeding(plan.seed), *callbacks, best, saving, reporting]
         if own_fit or loop_reason:
-            every.insert(0, Heartbeat(trial.channel))
+            heartbeat = Heartbeat if own_fit else ValidationHeartbeat
+            every.insert(0, heartbeat(trial.channel))
         with behind:
             if own_fit:
                 returned = _fit_with_own(trial, model, plan, every)
             else:
-                pause, settle = _make_pause(trial, saving, reporting, behind)
-                plan = replace(plan, pause=pause, settle=settle)
+                pauses = Pauses(
+                    channel=trial.channel,
+                    best=best,
+                    saving=saving,
+                    reporting=reporting,
+                    behind=behind,
+                    save_every=spec.training.save_every,
+                )
+                plan = replace(plan, pause=pauses.pause, settle=pauses.settle, is_due=pauses.is_due)
                 if latest:
                     watch_random_ops(model, lambda reason: _note_reasons(trial, [reason]))
                 fit(model, plan, every, compiled=not loop_reason)
@@ -246,11 +253,11 @@ def _note_reasons(trial: _Trial, reasons: Sequence[str]) -> None:
     trial.channel.tell_resume(noted)
 
 
-def _check_position(latest: LatestState | None, loop_reason: str) -> None:
-    if latest and latest.batch and loop_reason:
+def _check_position(latest: LatestState | None, *, own_fit: bool) -> None:
+    if latest and latest.batch and own_fit:
         raise CheckpointError(
-            f"{latest.arrays.parent}: it was saved in the middle of an epoch, where only the "
-            f"compiled loop can go on, but now {loop_reason}. Undo that change."
+            f"{latest.arrays.parent}: it was saved in the middle of an epoch, but now the "
+            "HyperModel has its own fit, which begins with whole epochs only. Undo that change."
         )
 
 
@@ -260,38 +267,6 @@ def _make_saver(model: Any, callbacks: Sequence[Any]) -> ModelSaver | None:
         return None  # They may change the model at the beginning of an epoch.
     saver = ModelSaver(model)
     return saver if saver.can_wait else None
-
-
-def _make_pause(
-    trial: _Trial, saving: LatestCheckpointing, reporting: Reporting, behind: Behind
-) -> tuple[Callable[[int, int], bool], Callable[[], bool]]:
-    """Make what the compiled loop does between its batches: save, and stop where asked.
-
-    Returns:
-        The `pause` and the `settle` of a `FitPlan`.
-    """
-    save_every = trial.spec.training.save_every or math.inf
-
-    def is_due() -> bool:
-        return time.monotonic() - saving.saved_at >= save_every
-
-    def settle() -> bool:
-        behind.settle()
-        return bool(reporting.state)
-
-    def pause(epoch: int, batch: int) -> bool:
-        if behind.is_busy and not is_due():
-            return False
-        if settle():
-            return True
-        is_stopped = trial.channel.progress() == "stop"
-        if is_stopped or is_due():
-            saving.save_batch(epoch, batch)
-        if is_stopped:
-            reporting.state = "interrupted"
-        return is_stopped
-
-    return pause, settle
 
 
 def _fit_with_own(trial: _Trial, model: Any, plan: FitPlan, callbacks: list[Any]) -> float | None:

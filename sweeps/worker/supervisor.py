@@ -29,7 +29,7 @@ from sweeps.worker.attempts import Assignment, judge, may_retry, read_earlier
 from sweeps.worker.disk import collect_checkpoints, is_bounded, release_state
 from sweeps.worker.disk_space import DiskSpace
 from sweeps.worker.events import EpochReported, Notice, Observer, TrialEnded, TrialStarted
-from sweeps.worker.limits import TERMINATED, Stop
+from sweeps.worker.limits import Stop
 from sweeps.worker.messages import Ask, Message, best_from_json
 from sweeps.worker.outcomes import (
     Death,
@@ -288,7 +288,7 @@ class Supervisor:
     def _answer_progress(self, assignment: Assignment, message: Message) -> Message:
         """Stop a trial in mid-epoch only where there is no time to wait for its end."""
         del assignment, message
-        return {"action": "stop" if self.stop.reason == TERMINATED else "continue"}
+        return {"action": "stop" if self.stop.is_urgent else "continue"}
 
     def _answer_report(self, assignment: Assignment, message: Message) -> Message:
         number, epoch, value = assignment.number, message["epoch"], message["value"]
