@@ -239,6 +239,17 @@ class Warming(keras.callbacks.Callback):
         self.rates = list(state["rates"])
 
 
+class Wording(Warming):
+    """The same with a state of texts, one of which looks like a number that JSON does not know."""
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rates": [str(rate) for rate in self.rates], "unit": "inf"}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        assert state["unit"] == "inf"
+        self.rates = [float(rate) for rate in state["rates"]]
+
+
 class Forgetting(Warming):
     """The same without taking part."""
 
@@ -263,12 +274,27 @@ def make_warming() -> list[Any]:
     return [Warming()]
 
 
+def make_wording() -> list[Any]:
+    return [Wording()]
+
+
 def make_forgetting() -> list[Any]:
     return [Forgetting()]
 
 
 def make_counting() -> list[Any]:
     return [Counting()]
+
+
+class Endless(Warming):
+    """Has a state with a number that JSON does not know."""
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rates": [float("inf")]}
+
+
+def make_endless() -> list[Any]:
+    return [Endless()]
 
 
 def make_broken() -> list[Any]:

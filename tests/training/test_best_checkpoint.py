@@ -309,19 +309,26 @@ class Marking(keras.callbacks.Callback):
         self.model.layers[0].kernel.assign([[float(self.seen)]])
 
 
-def fit_batches(callback: Any) -> None:
+def fit_batches(callback: Any, steps_per_execution: int = 1) -> None:
     """Fit three epochs of four batches."""
     x = np.linspace(-1, 1, 16, dtype="float32")[:, None]
-    make_model().fit(
+    model = make_model()
+    model.compile("sgd", "mse", steps_per_execution=steps_per_execution)
+    model.fit(
         x, x, batch_size=4, epochs=3, callbacks=[Marking(), callback], shuffle=False, verbose=0
     )
 
 
-@pytest.mark.parametrize("save_freq", [1, 3, 4, 5, 100])
-def test_batch_checkpointing_writes_what_keras_writes(tmp_path: Path, save_freq: int) -> None:
+@pytest.mark.parametrize(
+    ("save_freq", "steps_per_execution"), [(1, 1), (3, 1), (4, 1), (5, 1), (100, 1), (3, 2), (4, 4)]
+)
+def test_batch_checkpointing_writes_what_keras_writes(
+    tmp_path: Path, save_freq: int, steps_per_execution: int
+) -> None:
     """With save_freq in batches, the same files hold the same weights, across ends of epochs."""
     template = "{epoch}-{batch}.keras"
-    fit_batches(keras.callbacks.ModelCheckpoint(tmp_path / template, save_freq=save_freq))
+    theirs = keras.callbacks.ModelCheckpoint(tmp_path / template, save_freq=save_freq)
+    fit_batches(theirs, steps_per_execution)
     fit_batches(
         make_callback(
             tmp_path / "ours",
@@ -330,11 +337,12 @@ def test_batch_checkpointing_writes_what_keras_writes(tmp_path: Path, save_freq:
             save_freq=save_freq,
             monitor="loss",
             mode="min",
-        )
+        ),
+        steps_per_execution,
     )
     ours = TrialPaths(tmp_path / "ours").checkpoints
     expected = sorted(path.name for path in tmp_path.glob("*.keras"))
-    assert len(expected) == 12 // save_freq
+    assert len(expected) == 12 // (save_freq + save_freq % steps_per_execution)
     assert sorted(path.name for path in ours.glob("*.keras")) == expected
     for name in expected:
         theirs, own = (
@@ -372,6 +380,29 @@ def test_batch_checkpointing_resumed_counts_on(tmp_path: Path) -> None:
     best = second.best
     assert best is not None
     assert (best.value, best.epoch, best.batch) == (2.0, 2, 2)
+
+
+def test_batch_checkpointing_names_of_one_step_stay_distinct(tmp_path: Path) -> None:
+    """While gradients are accumulated no update is made, and {step} stands still; resumed, too."""
+    options = {"template": "{step}.keras", "save_freq": 1, "save_best_only": False}
+    first, model = make_callback(tmp_path, **options), make_model()
+    model.optimizer.build(model.trainable_variables)
+    play_steps(first, model, [0, 0, 0, 1, 1])
+    second = make_callback(tmp_path, attempt=2, **options)
+    second.on_epoch_begin(0)
+    second.set_state(json.loads(json.dumps(first.get_state())))
+    play_steps(second, model, [1, 2], first=5)
+    assert sorted(path.stem for path in TrialPaths(tmp_path).checkpoints.glob("*.keras")) == [
+        "0", "0-2", "0-3", "1", "1-2", "1-3", "2",
+    ]  # fmt: skip
+
+
+def play_steps(callback: Any, model: Any, steps: list[int], first: int = 0) -> None:
+    """Let a callback see batches after which the optimizer has made so many updates."""
+    callback.set_model(model)
+    for batch, step in enumerate(steps, first):
+        model.optimizer.iterations.assign(step)
+        callback.on_train_batch_end(batch, {"loss": 1.0})
 
 
 def make_batch_callback(folder: Path, save_freq: int = 2) -> Any:
