@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,46 @@ def test_best_checkpointing_saves_what_keras_saves(
     expected = {epoch: float(epoch) for epoch in epochs}
     assert save_with_keras(tmp_path / "keras", values, direction) == expected
     assert save_with_ours(tmp_path / "ours", values, direction) == expected
+
+
+def make_keras_options(seed: int) -> tuple[Values, dict[str, Any]]:
+    """Draw values with ties, and arguments of ModelCheckpoint, as a seed says."""
+    draw = random.Random(seed)
+    values: Values = [draw.randint(-3, 3) / 2 for _ in range(6)]
+    options: dict[str, Any] = {
+        "mode": draw.choice(["min", "max"]),
+        "save_best_only": draw.random() < 0.75,
+        "save_weights_only": draw.random() < 0.5,
+    }
+    if draw.random() < 0.5:
+        options["initial_value_threshold"] = draw.randint(-2, 2) / 2
+    return values, options
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_best_checkpointing_saves_what_keras_saves_whatever_the_arguments(
+    tmp_path: Path, seed: int
+) -> None:
+    """The same files with the same weights, for any values and any arguments both know."""
+    values, options = make_keras_options(seed)
+    suffix = ".weights.h5" if options["save_weights_only"] else ".keras"
+    template = "{epoch:02d}_{val_loss:.1f}" + suffix
+    theirs = keras.callbacks.ModelCheckpoint(tmp_path / template, monitor="val_loss", **options)
+    play(theirs, make_model(), values)
+    direction: Direction = "minimize" if options["mode"] == "min" else "maximize"
+    ours = make_callback(tmp_path / "ours", template=template, direction=direction, **options)
+    play(ours, make_model(), values)
+    expected = {path.name: read_weight(path) for path in tmp_path.glob(f"*{suffix}")}
+    folder = TrialPaths(tmp_path / "ours").checkpoints
+    saved = folder.glob(f"*{suffix}") if folder.exists() else []
+    assert {path.name: read_weight(path) for path in saved} == expected
+
+
+def read_weight(path: Path) -> float:
+    """Read the one weight of a file, which is the epoch in which it was saved."""
+    model = make_model()
+    model.load_weights(path)
+    return float(model.layers[0].kernel.numpy()[0, 0])
 
 
 def test_best_checkpointing_nan_first_epoch_does_not_block_later_saves(tmp_path: Path) -> None:
