@@ -25,6 +25,7 @@ from sweeps.report.pairs import align
 from sweeps.report.plan import render_space
 from sweeps.report.states import (
     count_ends,
+    count_extended,
     count_finished,
     find_best_so_far,
     find_checkpoint,
@@ -134,10 +135,11 @@ def render_check(report: CheckReport) -> list[RenderableType]:
 
 def describe_counts(report: SweepReport) -> str:
     """Write ``12 of 16 finished: 7 complete, 4 pruned, 1 failed (out of memory)``."""
-    counts = count_ends(report)
-    finished = count_finished(report)
-    told = ", ".join(f"{number} {name}" for name, number in counts.items())
-    return f"{finished} of {report.spec.limits.trials} finished" + (f": {told}" if told else "")
+    finished = f"{count_finished(report)} of {report.spec.limits.trials} finished"
+    if extended := count_extended(report):
+        finished += f" and {extended} extended"
+    told = ", ".join(f"{number} {name}" for name, number in count_ends(report).items())
+    return finished + (f": {told}" if told else "")
 
 
 def write_load_line(folder: Path) -> str:

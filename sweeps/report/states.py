@@ -66,6 +66,11 @@ def count_finished(report: SweepReport) -> int:
     return sum(trial.state in FINISHED and trial.counts for trial in report.trials)
 
 
+def count_extended(report: SweepReport) -> int:
+    """Count the finished trials that extend others: they are beside the target."""
+    return sum(trial.state in FINISHED and trial.extends is not None for trial in report.trials)
+
+
 def is_unfinished(report: SweepReport) -> bool:
     """Tell whether trials are left to be trained, or to be continued."""
     is_short = count_finished(report) < report.spec.limits.trials

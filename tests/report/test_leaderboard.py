@@ -9,6 +9,7 @@ import pytest
 from sweeps.errors import NoLeaderError, OptionError
 from sweeps.preflight import CheckReport
 from sweeps.report.leaderboard import (
+    describe_counts,
     render_best,
     render_check,
     render_outcome,
@@ -17,6 +18,7 @@ from sweeps.report.leaderboard import (
 )
 from sweeps.report.screen import print_parts
 from sweeps.report.states import find_trial, rank_trials
+from sweeps.search.trials import Extension
 from tests.report.samples import COMPLETE, FAILED, make_report, make_spec
 
 
@@ -104,6 +106,14 @@ def test_render_status_lists_trials_best_first(capsys: pytest.CaptureFixture[str
         "0000    complete            0.9625   2 of 3   1:15   optimizer=adam learning_rate=0.001",
     ]
     assert text.endswith("continue with: python -m sweeps resume results/digits")
+
+
+def test_render_status_counts_extended_trials_beside_the_target() -> None:
+    """The numbers in a line add up."""
+    extended = replace(COMPLETE, number=8, extends=Extension(0, 0, 40))
+    report = make_report()
+    told = describe_counts(replace(report, trials=(*report.trials, extended)))
+    assert told.startswith("3 of 8 finished and 1 extended: 2 complete, 1 pruned, 1 failed (nan)")
 
 
 def test_render_status_cuts_rows_and_counts_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
