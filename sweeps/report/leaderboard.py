@@ -29,6 +29,7 @@ from sweeps.report.states import (
     count_finished,
     find_best_so_far,
     find_checkpoint,
+    find_log,
     is_unfinished,
     rank_trials,
     require_leader,
@@ -36,6 +37,7 @@ from sweeps.report.states import (
 from sweeps.report.text import (
     NONE,
     clean,
+    clean_lines,
     count_of,
     describe_stop,
     explain,
@@ -96,7 +98,7 @@ def render_best(report: SweepReport) -> list[RenderableType]:
 
 
 def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType]:
-    """Tell everything about one trial: parameters, files, why it ended, and its epochs."""
+    """Tell all of one trial: parameters, files, why it ended, its epochs, a traceback."""
     leads = report.best is not None and report.best.number == trial.number
     head = Text.assemble((f"trial {format_trial(trial.number)}", "bold"), "  ", _style_state(trial))
     head.append("  the best of this sweep" if leads else "", style="green")
@@ -110,9 +112,14 @@ def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType
     checkpoint = find_checkpoint(report, trial)
     if checkpoint:
         pairs.append(("checkpoint", Text(clean(str(shorten_path(checkpoint))))))
-    pairs += _param_pairs(trial)
-    parts = [head, *align(pairs)]
-    return [*parts, Text(), _render_reports(report, trial)] if trial.reports else parts
+    if log := find_log(report, trial):
+        pairs.append(("log", Text(clean(str(shorten_path(log))))))
+    parts = [head, *align([*pairs, *_param_pairs(trial)])]
+    if trial.reports:
+        parts += [Text(), _render_reports(report, trial)]
+    if traceback := read_outcome(report, trial.number).get("traceback"):
+        parts += [Text(), Text(clean_lines(str(traceback)), style="dim")]
+    return parts
 
 
 def render_check(report: CheckReport) -> list[RenderableType]:
@@ -213,7 +220,8 @@ def _render_trials(report: SweepReport, trials: Iterable[TrialRecord]) -> Table:
         table.add_column(clean(objective.metric), justify="right", no_wrap=True)
     table.add_column("epoch", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("parameters, or why it failed", overflow="ellipsis", no_wrap=True)
+    # Rich narrows the columns that may wrap first: this one alone, whose cells are cut instead.
+    table.add_column(Text("parameters, or why it failed", no_wrap=True, overflow="ellipsis"))
     for trial in trials:
         table.add_row(
             Text(format_trial(trial.number)),
@@ -222,7 +230,7 @@ def _render_trials(report: SweepReport, trials: Iterable[TrialRecord]) -> Table:
             *(Text(value) for _, value in list_other_values(report, trial)),
             Text(_describe_epoch(report, trial)),
             Text(format_duration(_measure_seconds(trial))),
-            Text(_describe_trial(trial), style="dim"),
+            Text(_describe_trial(trial), style="dim", no_wrap=True, overflow="ellipsis"),
         )
     return table
 

@@ -38,6 +38,12 @@ def find_checkpoint(report: SweepReport, trial: TrialRecord) -> Path | None:
     return SweepPaths(report.folder).trial(trial.number).checkpoints / trial.checkpoint
 
 
+def find_log(report: SweepReport, trial: TrialRecord) -> Path | None:
+    """Locate what a trial printed; None where it has not begun."""
+    path = SweepPaths(report.folder).trial(trial.number).log
+    return path if path.exists() else None
+
+
 def count_states(report: SweepReport) -> dict[str, int]:
     """Count trials by state; every state is there, also those without a trial."""
     counts: Counter[str] = Counter(trial.state for trial in report.trials)

@@ -71,6 +71,12 @@ def clean(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
+def clean_lines(text: str) -> str:
+    """Make printable lines of foreign text, each indented as it was."""
+    lines = (ESCAPE.sub("", line) for line in text.splitlines())
+    return "\n".join(" " * (len(line) - len(line.lstrip(" "))) + clean(line) for line in lines)
+
+
 def count_of(number: int, noun: str) -> str:
     """Write ``1 trial`` or ``2 trials``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
