@@ -142,6 +142,7 @@ class _Clock:
 def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message | Death:
     while True:
         if not _wait_for_message(line, clock.seconds_left):
+            child.write_stacks()
             child.kill()
             child.wait()
             return clock.explain(child.status)

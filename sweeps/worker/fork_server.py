@@ -39,11 +39,13 @@ from sweeps.worker.process_tree import (
     kill_tree,
     list_children,
 )
+from sweeps.worker.stacks import ask_for_stacks
 
 # What the server imports before its first fork: all that every child needs.
 PRELOADED = ("keras", "keras_tuner", "sweeps.training.train", "sweeps.training.evaluate")
 _LONGEST_REQUEST = 1 << 16
 _LONGEST_END_SECONDS = 5.0
+_LONGEST_STACK_SECONDS = 0.2
 _ENVIRONMENT = {
     # Threads that a library starts at import would not survive the fork.
     "OMP_NUM_THREADS": "1",
@@ -209,6 +211,12 @@ class Child:
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the process has ended; False where it still lives after the time."""
         return self._ended.wait(timeout_seconds)
+
+    def write_stacks(self) -> None:
+        """Let the process write to its log where it is, and give it a moment for that."""
+        if self.pid and not self._ended.is_set():
+            ask_for_stacks(self.pid)
+            self.wait(_LONGEST_STACK_SECONDS)
 
     def kill(self) -> None:
         """Kill the process and every process it started in its group."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import faulthandler
 import os
 import select
 import socket
@@ -31,6 +30,7 @@ from sweeps.training.channel import Action, TrialEnd
 from sweeps.worker.messages import Ask, Line, Message, best_to_json
 from sweeps.worker.outcomes import explain_error
 from sweeps.worker.process_tree import adopt_orphans, kill_descendants
+from sweeps.worker.stacks import write_stacks
 
 LOST_SUPERVISOR = 71
 _LINE_BUFFERED = 1  # _IOLBF
@@ -270,7 +270,7 @@ def _redirect_output(descriptor: int) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     library = ctypes.CDLL(None)
     library.setvbuf(ctypes.c_void_p.in_dll(library, "stdout"), None, _LINE_BUFFERED, 0)
-    faulthandler.enable(2)
+    write_stacks(2)
 
 
 def _watch_supervisor(connection: socket.socket) -> None:
