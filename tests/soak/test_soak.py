@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def test_sweeps_under_random_faults_keep_their_promises(soak_seconds: float) -> 
     tally = soak(work, seed=seed, seconds=soak_seconds)
     assert tally.trials >= 20
     print(tally.describe())
+    shutil.rmtree(work)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
