@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -55,6 +56,30 @@ def test_trial_that_takes_too_much_ends_alone(
     is_told = any(text.startswith("2 workers with 2 threads each") for text in texts)
     assert is_told == (count_cores() < 4)
     assert json.loads((report.folder / "spec.json").read_text())["threads"] == 2
+
+
+def test_trial_is_stalled_by_its_batches_and_not_by_its_epochs(
+    make_space: MakeSpace, shared_engine: LocalEngine
+) -> None:
+    """An epoch may take longer than stall_timeout, of training and of validation; a batch not."""
+    space = make_space(
+        model=f"{FAKES / 'stalling_model.py'}:build",
+        data=f"{FAKES / 'stalling_model.py'}:load",
+        parameters="{stalls: [false, true], kind: wide, units: 8, learning_rate: 0.01}",
+        sampler="grid",
+        limits="{trials: 2, workers: 2, stall_timeout: 8s}",
+        training="{epochs: 1, batch_size: 8}",
+    )
+    report = sweeps.run(space, results=space.parent / "results")
+    ends = {trial.params["stalls"]: trial for trial in report.trials}
+    going_on = ends[False]
+    assert (going_on.state, going_on.epoch) == ("complete", 1)
+    assert going_on.started is not None
+    assert going_on.finished is not None
+    assert going_on.finished - going_on.started > timedelta(seconds=8), "else it shows nothing"
+    assert (ends[True].state, ends[True].cause) == ("failed", "no progress")
+    assert ends[True].reason.startswith("nothing was heard of it for 8 s, and it was killed")
+    assert ends[True].epoch == 0
 
 
 def test_gpus_that_are_not_there_are_a_mistake(

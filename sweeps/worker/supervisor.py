@@ -160,7 +160,8 @@ class Supervisor:
             return self._wait_for_space(assignment, end, num_earlier)
         if not may_retry(self.spec, assignment, end) or self.stop.reason:
             return False
-        text = f"{end.cause}: {end.reason} It goes on in attempt {assignment.attempt + 1}."
+        why = f"{end.cause}: {end.reason.rstrip('.')}."
+        text = f"{why} It goes on in attempt {assignment.attempt + 1}."
         self.observe(Notice(f"trial {assignment.number:04d}: {text}"))
         return True
 

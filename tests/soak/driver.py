@@ -23,22 +23,14 @@ from sweeps.search.study import Study
 from sweeps.search.trials import TrialFinishedError, TrialOutcome
 from sweeps.worker import conclusions, disk_space, fork_server
 from tests.soak.notes import Notes, open_notes
-
-ROOT = Path(__file__).parents[2]
-_STUB = """\
-import sys
-sys.path.insert(0, {root!r})
-from tests.soak import stub_training
-sys.path.pop(0)
-stub_training.install()
-"""
+from tests.soak.stub_training import replace_keras
 
 
 def main() -> int:
     """Run one command with the faults of a plan."""
     plan, arguments = json.loads(sys.argv[1]), sys.argv[2:]
     if plan["stub"]:
-        fork_server._START = _STUB.format(root=str(ROOT)) + fork_server._START
+        replace_keras()
     notes = open_notes()
     draw = random.Random(plan["seed"])
     disk_space.LOOK_SECONDS = 0.05
@@ -232,7 +224,7 @@ def _kill_server(seconds: float) -> None:
 
     def starting(self: Any) -> None:
         start(self)
-        timer = threading.Timer(seconds, lambda: os.kill(self.pid, signal.SIGKILL))
+        timer = threading.Timer(seconds, self._process.kill)  # does nothing once it was reaped
         timer.daemon = True
         timer.start()
 

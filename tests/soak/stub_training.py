@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -26,11 +27,26 @@ from sweeps.durable import make_dir, write_json
 from sweeps.paths import TrialPaths
 from sweeps.spec.builds import Build, ModelSize
 from sweeps.training.channel import TrialEnd
+from sweeps.worker import fork_server
 from tests.soak.faults import Fault, TooLargeError, choose_fault
 from tests.soak.notes import Notes, open_notes
 
 METRIC = "val_score"
 PADDING = bytes(2000)
+_START = """\
+import sys
+sys.path.insert(0, {root!r})
+from tests.soak import stub_training
+sys.path.pop(0)
+stub_training.install()
+"""
+
+
+def replace_keras() -> Callable[[], None]:
+    """Let the fork servers that this process starts have the stub; gives what undoes that."""
+    start = fork_server._START
+    fork_server._START = _START.format(root=str(Path(__file__).parents[2])) + start
+    return lambda: setattr(fork_server, "_START", start)
 
 
 def install() -> None:
