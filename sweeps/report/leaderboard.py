@@ -58,7 +58,7 @@ MAX_FAILURES = 5  # failed trials told one by one at the end of a run
 
 def render_outcome(report: SweepReport) -> list[RenderableType]:
     """Tell how a run ended: the leader, its bundle, what failed, and how to go on."""
-    pairs = [*_leader_pairs(report), ("trials", Text(clean(describe_counts(report))))]
+    pairs = [*_leader_pairs(report), ("trials", Text(describe_counts(report)))]
     parts = [Text(), _describe_leader(report), *align([*pairs, *_failure_pairs(report)])]
     return [*parts, Text(), *_render_stop(report)] if report.stopped else parts
 
@@ -145,7 +145,7 @@ def describe_counts(report: SweepReport) -> str:
     finished = f"{count_finished(report)} of {report.spec.limits.trials} finished"
     if extended := count_extended(report):
         finished += f" and {extended} extended"
-    told = ", ".join(f"{number} {name}" for name, number in count_ends(report).items())
+    told = ", ".join(f"{number} {clean(name)}" for name, number in count_ends(report).items())
     return finished + (f": {told}" if told else "")
 
 
@@ -174,7 +174,9 @@ def _leader_pairs(report: SweepReport) -> list[tuple[str, Text]]:
     pairs = [(clean(name), Text(value)) for name, value in list_other_values(report, report.best)]
     pairs += _param_pairs(report.best)
     if report.test_scores:
-        scores = (f"{name} {format_value(score)}" for name, score in report.test_scores.items())
+        scores = (
+            f"{clean(name)} {format_value(score)}" for name, score in report.test_scores.items()
+        )
         pairs.append(("test", Text(", ".join(scores))))
     if report.bundle:
         pairs += [

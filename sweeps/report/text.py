@@ -72,9 +72,11 @@ def clean(text: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    """Make printable lines of foreign text, each indented as it was."""
-    lines = (ESCAPE.sub("", line) for line in text.splitlines())
-    return "\n".join(" " * (len(line) - len(line.lstrip(" "))) + clean(line) for line in lines)
+    """Make printable lines of foreign text; what is no control character stays as it is."""
+    lines = ESCAPE.sub("", text).expandtabs().splitlines()
+    return "\n".join(
+        "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
+    )
 
 
 def count_of(number: int, noun: str) -> str:
