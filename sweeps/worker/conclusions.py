@@ -15,7 +15,7 @@ from sweeps.search.trials import TrialOutcome
 from sweeps.spec.model import SweepSpec
 from sweeps.training.channel import TrialEnd
 from sweeps.worker.attempts import Assignment
-from sweeps.worker.disk import collect_checkpoints, is_bounded, release_state
+from sweeps.worker.disk import Collector
 from sweeps.worker.disk_space import DiskSpace
 from sweeps.worker.events import Observer, TrialEnded
 
@@ -47,6 +47,10 @@ class Conclusions:
     observe: Observer
     accepted_changes: Sequence[str] = ()
     _collecting: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _collector: Collector = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._collector = Collector(self.paths, self.spec, self.study)
 
     def conclude(self, assignment: Assignment, end: TrialEnd) -> TrialEnded:
         """Take the end of a trial, or, of one that is interrupted, of its last attempt for now."""
@@ -65,7 +69,7 @@ class Conclusions:
 
     def _conclude_duplicate(self, assignment: Assignment, number: int) -> TrialEnded:
         """Tell the result of an earlier trial with the same parameters again."""
-        earlier = self.study.trials()[number]
+        earlier = self.study.trial(number)
         outcome = TrialOutcome(
             earlier.state,  # type: ignore[arg-type]
             earlier.value,
@@ -83,7 +87,7 @@ class Conclusions:
         cause = Cause(end.cause)
         self.study.tell_infeasible(assignment.number, end.violation or 1.0, end.reason, cause=cause)
         with self._collecting:
-            release_state(self.paths, assignment.number, "pruned")
+            self._collector.note_end(assignment.number, "pruned")
         outcome = TrialOutcome("pruned", attempt=assignment.attempt, cause=cause, reason=end.reason)
         return self._record(assignment, end, outcome, outcome.state)
 
@@ -108,16 +112,9 @@ class Conclusions:
     def _tell(self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome) -> TrialEnded:
         self.study.tell(assignment.number, outcome)
         with self._collecting:  # others may delete what this trial keeps, now that it has ended
-            release_state(self.paths, assignment.number, outcome.state)
-            self._keep_disk_bounded()
+            self._collector.note_end(assignment.number, outcome.state)
+            self._collector.collect()
         return self._record(assignment, end, outcome, outcome.state)
-
-    def _keep_disk_bounded(self) -> None:
-        if not is_bounded(self.spec):
-            return
-        leader = self.study.leader()
-        number = leader.number if leader else None
-        collect_checkpoints(self.paths, self.spec, self.study.trials(), number)
 
     def _record(
         self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome, state: str
