@@ -144,12 +144,17 @@ def _run_trials(sweep: _Sweep) -> str:
     if limits.timeout is not None:
         stop.deadline = time.monotonic() + limits.timeout
     sweep.observer(_describe_start(sweep, trials, workers))
-    supervise = _make_supervisor(sweep, interrupted).supervise_next
+    supervisor = _make_supervisor(sweep, interrupted)
     failures = Failures(limits.failures, trials, num_left)
+
+    def supervise() -> None:
+        # Looked at here, and not where results arrive: this worker would take a next trial first.
+        if (ended := supervisor.supervise_next()) and (reason := failures.take(ended)):
+            stop.ask(reason)
+
     with sweep.signals.draining():
-        for ended in sweep.engine.dispatch(supervise, num_left, workers):
-            if ended is not None and (reason := failures.take(ended)):
-                stop.ask(reason)
+        for _ in sweep.engine.dispatch(supervise, num_left, workers):
+            pass
     # Without a leader it matters why, even where no trial is left.
     return "" if _is_done(sweep) and sweep.study.leader() else stop.reason
 

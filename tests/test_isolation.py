@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import joblib
+import pytest
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import sweeps
 from sweeps.engines.local import LocalEngine
@@ -150,6 +155,14 @@ def check_output(place: Place, faults: list[str]) -> None:
     for fault, text in logs.items():
         assert ("print_much:" in text) == (fault == "disturb")
         assert ("by the root logger" in text) == (fault == "disturb")
+
+
+def test_red_control_a_pool_of_processes_loses_the_siblings() -> None:
+    """With joblib's own processes one that dies takes all the others' work along."""
+    ends = [os._exit if number == 2 else abs for number in range(6)]
+    with pytest.raises(TerminatedWorkerError):
+        joblib.Parallel(n_jobs=2)(joblib.delayed(end)(1) for end in ends)
+    get_reusable_executor().shutdown(wait=True)
 
 
 def test_hash_of_weights_tells_weights_apart(tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ parameters:
   units: 8
 sampler: random
 pruner: none
-training: {epochs: 2, batch_size: 16}
 """
 
 
@@ -45,7 +44,9 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> str:
     return mark
 
 
-def write_space(folder: Path, plan: list[str]) -> tuple[Path, list[dict[str, float]]]:
+def write_space(
+    folder: Path, plan: list[str], epochs: int = 2
+) -> tuple[Path, list[dict[str, float]]]:
     """Write the space file of trials that do what is planned; gives their queue, too."""
     folder.mkdir()
     for name in ("hostile_model.py", "tiny_model.py"):
@@ -53,12 +54,17 @@ def write_space(folder: Path, plan: list[str]) -> tuple[Path, list[dict[str, flo
     (folder / "litter").mkdir()
     (folder / "plan.json").write_text(json.dumps(plan))
     space = folder / "space.yaml"
-    space.write_text(f"{SPACE}limits: {{trials: {len(plan)}, workers: 2}}\n")
+    training = f"training: {{epochs: {epochs}, batch_size: 16}}\n"
+    space.write_text(f"{SPACE}{training}limits: {{trials: {len(plan)}, workers: 2}}\n")
     return space, [{"learning_rate": 0.02 + 0.001 * number} for number in range(len(plan))]
 
 
 def kill(driver: subprocess.Popen[bytes]) -> None:
     driver.kill()
+
+
+def interrupt(driver: subprocess.Popen[bytes]) -> None:
+    driver.send_signal(signal.SIGINT)
 
 
 def interrupt_twice(driver: subprocess.Popen[bytes]) -> None:
@@ -73,18 +79,25 @@ sweeps.run(sys.argv[1], results=sys.argv[2], enqueue=json.loads(sys.argv[3]))
 """
 
 
-@pytest.mark.parametrize(("end", "status"), [(kill, -signal.SIGKILL), (interrupt_twice, 130)])
-def test_driver_that_dies_takes_along_what_its_trials_have_left(
-    tmp_path: Path, mark: str, end: Any, status: int
+@pytest.mark.parametrize(
+    ("fault", "end", "status"),
+    [
+        ("leave_children_and_wait", kill, -signal.SIGKILL),
+        ("leave_children_and_wait", interrupt_twice, 130),
+        ("leave_children", interrupt, 0),  # of a Python program that asks for no report
+    ],
+)
+def test_driver_that_ends_takes_along_what_its_trials_have_left(
+    tmp_path: Path, mark: str, fault: str, end: Any, status: int
 ) -> None:
     """Children in sessions of their own, orphans of dead parents: all gone within 2 s."""
-    space, queue = write_space(tmp_path / "code", ["leave_children_and_wait"] * 4)
+    space, queue = write_space(tmp_path / "code", [fault] * 4, epochs=100_000)
     with subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(space), str(tmp_path), json.dumps(queue)]
     ) as driver:
         wait_for_children(driver, mark)
         end(driver)
-        assert driver.wait(5) == status
+        assert driver.wait(60 if end is interrupt else 5) == status
     assert find_marked_after(mark, 2) == []
     begun = sorted(path.name for path in (tmp_path / "hostile/trials").iterdir())
     assert begun == ["0000", "0001"]
