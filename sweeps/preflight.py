@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeps.bundles.extras import find_missing
 from sweeps.checkpoints.template import find_template_problems
 from sweeps.engines import ENGINES
 from sweeps.engines._base import Engine
@@ -121,7 +122,14 @@ def plan(space: str | Path, *, overrides: Sequence[str] = ()) -> PlanReport:
 
 def load_space(space: str | Path, overrides: Sequence[str]) -> SweepSpec:
     """Read a space file and check all that can be checked without TensorFlow."""
-    checks = (_check_template, _check_members, _check_repetitions, _check_checkpoint, _check_keep)
+    checks = (
+        _check_template,
+        _check_members,
+        _check_repetitions,
+        _check_checkpoint,
+        _check_keep,
+        _check_formats,
+    )
     return load_spec(space, rooms=_ROOMS, overrides=overrides, checks=checks)
 
 
@@ -206,6 +214,13 @@ def _check_keep(spec: SweepSpec) -> Iterator[tuple[str, str]]:
             f"got {keep.latest} beside repeats or folds, whose trials cannot be extended. "
             "Leave it out.",
         )
+
+
+def _check_formats(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    """Find formats whose packages are missing, before a model has cost hours."""
+    for name in spec.export.formats:
+        if missing := find_missing(name):
+            yield "export.formats", str(missing)
 
 
 def _check_batch_metrics(spec: SweepSpec) -> Iterator[tuple[str, str]]:

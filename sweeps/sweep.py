@@ -221,15 +221,20 @@ def enqueue(
     return queue_trials(SweepPaths(Path(folder).resolve()), given, ranks, top=top)
 
 
-def load(folder: str | Path) -> Any:
+def load(folder: str | Path, *, custom_module: str | Path | None = None) -> Any:
     """Load the best model of a sweep, or the model of a bundle, as a compiled `keras.Model`.
+
+    Args:
+        folder: A sweep or a bundle.
+        custom_module: Python file, or dotted name of a module, that registers the model's own
+            classes; the manifest lists these as ``custom_objects``. Nothing is imported unasked.
 
     Raises:
         SweepNotFoundError: The folder is neither a sweep nor a bundle.
         NoLeaderError: The sweep has no bundle yet.
         BundleError: The bundle was changed since it was exported.
     """
-    return load_bundle(Path(folder))
+    return load_bundle(Path(folder), custom_module=custom_module)
 
 
 def _go_on(

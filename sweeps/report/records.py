@@ -30,6 +30,7 @@ from sweeps.report.states import (
 from sweeps.spec.parameters import parameter_to_json
 
 if TYPE_CHECKING:
+    from sweeps.bundles.verify import BundleReport
     from sweeps.preflight import CheckReport, PlanReport
     from sweeps.reading import SweepReport
     from sweeps.search.trials import TrialRecord
@@ -50,6 +51,26 @@ def record_status(report: SweepReport) -> dict[str, Any]:
         "trials": [record_trial(report, trial) for trial in report.trials],
         "best": record_trial(report, report.best) if report.best else None,
         "front": [trial.number for trial in report.front],
+    }
+
+
+def record_proofs(report: BundleReport) -> dict[str, Any]:
+    """Record what was found of a bundle."""
+    return {
+        "schema": SCHEMA,
+        "folder": str(report.folder),
+        "sweep": report.manifest.get("sweep"),
+        "trial": report.manifest.get("trial"),
+        "files": len(report.manifest["files"]),
+        "formats": {
+            proof.format: {
+                "state": proof.state,
+                "detail": proof.detail,
+                "difference": proof.difference,
+                "repeat_difference": proof.repeat_difference,
+            }
+            for proof in report.proofs
+        },
     }
 
 

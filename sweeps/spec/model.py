@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sweeps.causes import RETRIES
 from sweeps.errors import Problem, SpecError
 from sweeps.menu import suggest_name
+from sweeps.spec.class_names import parse_class_names
 from sweeps.spec.parameters import Parameter, parameter_from_json, parameter_to_json
 from sweeps.spec.units import (
     parse_amount,
@@ -157,6 +158,16 @@ Flag = Annotated[
     bool,
     BeforeValidator(_parse_flag),
     _json(anyOf=[{"type": "boolean"}, {"enum": ["yes", "no", "on", "off"]}]),
+]
+ClassNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(parse_class_names),
+    _json(
+        anyOf=[
+            {"type": "array", "items": {"type": ["string", "number"]}},
+            {"type": "string", "minLength": 1},
+        ]
+    ),
 ]
 Number = Annotated[float, BeforeValidator(_parse_float), _json(type="number")]
 Seconds = Annotated[
@@ -392,8 +403,28 @@ class Keep(_Section):
 class Export(_Section):
     """What the bundle of the leader contains."""
 
-    formats: Annotated[tuple[Literal["keras"], ...], AfterValidator(_check_formats)] = Field(
-        ("keras",), description="Formats in which the leader is exported."
+    formats: Annotated[
+        tuple[Literal["keras", "saved_model", "onnx", "litert"], ...],
+        AfterValidator(_check_formats),
+    ] = Field(
+        ("keras", "saved_model"),
+        description="Formats in which the leader is exported, each proven in its own runtime. "
+        "Keras' own is always in the bundle.",
+    )
+    samples: Amount = Field(
+        8,
+        description="Rows of the validation data that the bundle holds, with the outputs expected "
+        "for them, so that it can be verified anywhere. 0: none; formats are proven all the same.",
+    )
+    class_names: ClassNames = Field(
+        (),
+        description="Names of the classes in the order of the model's outputs: a list, or a file "
+        "with one name a line. The bundle shows them, and predict writes them.",
+    )
+    preprocessing: Text | None = Field(
+        None,
+        description="file.py:attribute or package.module:attribute of a function that makes the "
+        "model's inputs of raw data. Its file is copied into the bundle; it is not called.",
     )
     choose: Literal["primary", "knee"] = Field(
         "primary",
