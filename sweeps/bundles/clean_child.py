@@ -23,7 +23,7 @@ from sweeps.worker.messages import Line, Message
 
 JOB_SECONDS = 1800.0
 """After so long a job is given up, unless the caller says otherwise."""
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -102,8 +102,10 @@ class CleanChild:
 
     def _make_environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        # Keras reads settings of the user, such as another floatx, from there.
-        return {**kept, **_ENVIRONMENT, "KERAS_HOME": self._home.name}
+        # Keras reads settings of the user, such as another floatx, from its home, and TensorFlow
+        # writes traced code among temporary files, which a process that is killed leaves there.
+        own = {"KERAS_HOME": self._home.name, "TMPDIR": self._home.name}
+        return {**kept, **_ENVIRONMENT, **own}
 
     def _explain_silence(self, seconds: float) -> str:
         try:

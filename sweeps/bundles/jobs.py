@@ -6,6 +6,7 @@ import importlib
 import os
 import resource
 import select
+import shutil
 import socket
 import threading
 import traceback
@@ -28,6 +29,8 @@ _LOST_DRIVER = 71
 
 def main(descriptor: int, memory_bytes: int, modules: Sequence[str]) -> None:
     """Do one job after the other until the driver closes its end; called in the new process.
+
+    The working directory is this process's own: where the driver is gone, it is deleted.
 
     Args:
         descriptor: The socket to the driver.
@@ -101,8 +104,11 @@ def _watch_driver(connection: socket.socket) -> None:
     poll = select.poll()
     poll.register(connection.fileno(), getattr(select, "POLLRDHUP", 0))
 
+    own = Path.cwd()
+
     def wait() -> NoReturn:
         poll.poll()
+        shutil.rmtree(own, ignore_errors=True)
         os._exit(_LOST_DRIVER)
 
     threading.Thread(target=wait, name="driver-watch", daemon=True).start()

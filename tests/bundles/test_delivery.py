@@ -52,6 +52,9 @@ def test_deliver_to_a_url(bundle: BundlePaths, tmp_path: Path, url: str) -> None
     files, path = url_to_fs(url)
     for content in (b"older", b"newer"):
         made = make_bundle(tmp_path / content.decode(), content)
+        if content == b"older":
+            made.onnx.touch()
+            write_manifest(made, {})
         files.makedirs(path, exist_ok=True)
         check_target(url, archive=False)
         deliver(made, url, archive=False)

@@ -20,6 +20,7 @@ from sweeps.errors import BundleError, OptionError, UnsafeFolderError
 from sweeps.paths import BundlePaths
 from sweeps.training.arrays import read_arrays, write_arrays
 from sweeps.training.data import Split
+from sweeps.worker.process_tree import is_alive
 from tests.bundles.samples import draw, write_bundle
 from tests.contracts.test_formats import need
 
@@ -207,6 +208,40 @@ def test_clean_child_inherits_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
         child.close()
     assert "PYTHONPATH" not in environment
     assert "ONEDNN" not in environment
+
+
+def test_clean_child_of_a_killed_driver_ends_and_leaves_no_file(tmp_path: Path) -> None:
+    """Nobody else would take away what it has written."""
+    import os
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    program = (
+        "from sweeps.bundles.clean_child import CleanChild\n"
+        "child = CleanChild('onnxruntime')\n"
+        "try: child.ask({})\n"
+        "except Exception: pass\n"
+        "print(child._process.pid, flush=True)\n"
+        "input()\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as driver:
+        assert driver.stdout is not None
+        child = int(driver.stdout.readline())
+        assert list(tmp_path.iterdir())
+        driver.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while (is_alive(child) or list(tmp_path.iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not is_alive(child)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_runtimes_replace_a_process_that_dies(tmp_path: Path) -> None:
