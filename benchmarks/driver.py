@@ -10,10 +10,8 @@ last trial, the latency of a report as the trial sees it over the whole sweep.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -24,9 +22,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.figures import Column, Figures, make_parser
 from benchmarks.stub_server import LATENCIES, METRIC
 from sweeps.conductor import conduct
 from sweeps.durable import make_dir, write_json
@@ -38,6 +38,16 @@ from sweeps.worker.events import Event, SweepStarted, TrialEnded
 from sweeps.worker.memory import measure_process
 
 HOME = Path(__file__).parents[1]
+COLUMNS = (
+    Column("workers", "workers", "d"),
+    Column("finished", "finished trials", "d"),
+    Column("trials_per_second", "trials/s", ".0f"),
+    Column("report_ms_median", "report, ms", ".2f"),
+    Column("report_ms_p99", "p99", ".1f"),
+    Column("milliseconds", "ms a trial", ".1f"),
+    Column("cpu_milliseconds", "CPU ms a trial", ".1f"),
+    Column("megabytes", "MB", ".0f"),
+)
 WINDOW = 100
 """Around a number of finished trials the cost is the mean over so many trials before it."""
 _START = """\
@@ -131,7 +141,8 @@ def run_sweep(trials: int, workers: int, folder: Path, options: Mapping[str, str
     fork_server._START = _START  # noqa: SLF001 - what this benchmark puts in its place
     engine = LocalEngine()
     try:
-        conduct(paths, spec, engine, watch)
+        with mock.patch("sweeps.conductor._export_leader"):  # there is no model
+            conduct(paths, spec, engine, watch)
     finally:
         engine.close()
     return watch
@@ -202,42 +213,31 @@ def measure_disk(folder: Path, times: int = 200) -> float:
     return round(statistics.median(seconds) * 1000, 2)
 
 
-def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print one line a sweep and number of finished trials."""
-    print("workers  trials/s  report ms p50   p99 | finished   ms/trial  CPU ms/trial     MB")
-    for row in rows:
-        head = (
-            f"{row['workers']:7}  {row['trials_per_second']:8}  "
-            f"{row['report_ms_median']:13} {row['report_ms_p99']:5}"
-        )
-        for cost in row["costs"]:
-            print(
-                f"{head} | {cost['finished']:8} {cost['milliseconds']:10} "
-                f"{cost['cpu_milliseconds']:13} {cost['megabytes']:6}"
-            )
-            head = " " * len(head)
+def list_rows(measured: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give one row a sweep and number of finished trials."""
+    return [
+        {**{key: value for key, value in row.items() if key != "costs"}, **cost}
+        for row in measured
+        for cost in row["costs"]
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, and write it as JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__, "20 trials, 4 workers")
     parser.add_argument("--trials", type=int, default=5000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--sampler", default="random")
     parser.add_argument("--pruner", default="asha")
-    parser.add_argument("--quick", action="store_true", help="20 trials, 4 workers")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args(arguments)
     trials, workers = (20, [4]) if options.quick else (options.trials, options.workers)
     chosen = {"sampler": options.sampler, "pruner": options.pruner}
     with tempfile.TemporaryDirectory() as folder:
-        disk = measure_disk(Path(folder))
-    print(f"{trials} trials of 10 reports, {chosen}; an fsync takes {disk} ms here")
-    rows = [measure_apart(trials, count, chosen) for count in workers]
-    print_table(rows)
-    if options.json:
-        about = {"machine": platform.platform(), "date": time.strftime("%F"), "fsync_ms": disk}
-        options.json.write_text(json.dumps({**about, **chosen, "rows": rows}, indent=2) + "\n")
+        details = {**chosen, "fsync_ms": measure_disk(Path(folder))}
+    figures = Figures("driver", COLUMNS, seeds=[0], details=details)
+    figures.rows = list_rows([measure_apart(trials, count, chosen) for count in workers])
+    figures.print()
+    figures.write(options.json)
 
 
 if __name__ == "__main__":

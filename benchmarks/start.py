@@ -9,9 +9,7 @@ done, counted from when its process was asked for, and how much memory it held f
 
 from __future__ import annotations
 
-import argparse
 import json
-import platform
 import resource
 import statistics
 import subprocess
@@ -25,10 +23,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import sweeps
+from benchmarks.figures import Column, Figures, make_parser
 from sweeps.engines.local import LocalEngine
 from sweeps.worker.events import Event, TrialStarted
 
 HOME = Path(__file__).parents[1]
+COLUMNS = (Column("what", "what"), Column("value", "measured", "g"))
 SPACE = """
 name: start
 model: first_op.py:build
@@ -132,25 +132,27 @@ def time_sweep(folder: Path, trials: int) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print the tables, and write them as JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, print the table, and write it as JSON where asked."""
+    parser = make_parser(__doc__, "3 trials, one round")
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="3 trials, one round")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args(arguments)
     trials, rounds = (3, 1) if options.quick else (options.trials, options.rounds)
+    figures = Figures("start", COLUMNS, seeds=[0])
     with tempfile.TemporaryDirectory() as name:
-        found = time_sweep(Path(name), trials)
+        figures.details = time_sweep(Path(name), trials)
         commands = time_commands(Path(name) / "start", rounds)
-    for key, value in found.items():
-        print(f"{key:>34}  {value}")
-    for row in commands:
-        print(f"{row['command']:>34}  {row['seconds']:.3f} s, CPU {row['cpu_seconds']:.3f} s")
-    if options.json:
-        about = {"machine": platform.platform(), "date": time.strftime("%F")}
-        found |= {"commands": commands, **about}
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    measured = [{"what": name, "value": value} for name, value in figures.details.items()]
+    figures.rows = [
+        *measured,
+        *(
+            {"what": f"{row['command']}: {key.replace('_', ' ')}", "value": row[key]}
+            for row in commands
+            for key in ("seconds", "cpu_seconds")
+        ),
+    ]
+    figures.print()
+    figures.write(options.json)
 
 
 if __name__ == "__main__":

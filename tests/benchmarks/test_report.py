@@ -13,7 +13,9 @@ from benchmarks.plots import Line, draw_bars, draw_lines
 from benchmarks.report import list_records, list_stale, render_page
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-PARTS = {"commands", "environments", "figures", "images", "plots", "replay", "report"}
+PARTS = {
+    "commands", "environments", "figures", "images", "plots", "replay", "report", "stub_server",
+}  # fmt: skip
 BENCHMARKS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in PARTS)
 
 
