@@ -230,11 +230,13 @@ def _die_at(operation: int) -> None:
 
 
 def _kill_server(seconds: float) -> None:
-    """Kill the fork server after a while."""
+    """Kill the fork server after a while; the one that holds the data goes with it."""
     start = fork_server.ForkServer.__init__
 
-    def starting(self: Any) -> None:
-        start(self)
+    def starting(self: Any, *parts: Any) -> None:
+        start(self, *parts)
+        if parts:
+            return
         timer = threading.Timer(seconds, self._process.kill)  # does nothing once it was reaped
         timer.daemon = True
         timer.start()
