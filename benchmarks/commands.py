@@ -101,8 +101,9 @@ def _read_lines(
     process: subprocess.Popen[str], began: float, lines: list[tuple[float, str]]
 ) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.append((time.perf_counter() - began, line.rstrip("\n")))  # noqa: PERF401 - as they come
+    with process.stdout as stream:
+        for line in stream:
+            lines.append((time.perf_counter() - began, line.rstrip("\n")))  # noqa: PERF401
 
 
 def _watch(process: subprocess.Popen[str], is_done: Callable[[], bool], deadline: float) -> None:

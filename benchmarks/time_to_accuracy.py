@@ -116,6 +116,9 @@ class Until:
     seconds: float = math.inf
 
 
+Courses = dict[str, dict[str, dict[int, Course]]]
+
+
 def run_search(name: str, search: Search, seed: int, python: Path, until: Until) -> Course:
     """Let one of them search from one seed.
 
@@ -155,6 +158,8 @@ def run_search(name: str, search: Search, seed: int, python: Path, until: Until)
         course = read_course(log, ran.started)
         if course.best < until.target and ran.wall_seconds < until.seconds:
             check_ran(ran, f"{name} on {search.name}")
+    if not course.steps:
+        raise RuntimeError(f"{name} on {search.name} noted nothing")
     return course
 
 
@@ -182,9 +187,7 @@ def read_course(log: Path, started: float) -> Course:
     return Course(tuple(steps))
 
 
-def summarize(
-    courses: dict[str, dict[str, dict[int, Course]]], targets: dict[str, float]
-) -> list[dict[str, Any]]:
+def summarize(courses: Courses, targets: dict[str, float]) -> list[dict[str, Any]]:
     """Make the table: per data set and searcher, the median over seeds.
 
     Where a search did not reach the target its time counts as infinite: a median that is infinite
@@ -235,47 +238,81 @@ def parse(arguments: Sequence[str] | None) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure seed by seed, and print and write the table after each search."""
+    """Measure data by data and seed by seed, and write the table after each search.
+
+    Who fails is named and left out; the others go on, and the exit status is 1.
+    """
     options = parse(arguments)
-    pythons = {
+    pythons = find_pythons(options)
+    if not options.quick:
+        minutes = len(options.searches) * options.seeds * len(pythons) * 1.5
+        print(f"about {minutes:.0f} minutes on a quiet machine of two cores", flush=True)
+    figures = Figures("time_to_accuracy", COLUMNS, seeds=list(range(options.seeds)))
+    figures.details = {"failures": []}
+    courses: Courses = {search: {name: {} for name in pythons} for search in options.searches}
+    targets: dict[str, float] = {}
+    try:
+        for search in options.searches:
+            spec = SEARCHES[search]
+            if options.quick:
+                spec = replace(spec, epochs=2, random_trials=2)
+            for name, seed in list_turns(options, figures.seeds):
+                until = Until()
+                if name != "random":
+                    ends = [course.best for course in courses[search]["random"].values()]
+                    targets[search] = statistics.median_low(ends)
+                    until = Until(targets[search], options.timeout)
+                course = try_search(name, spec, seed, pythons[name], until, figures)
+                if course is not None:
+                    courses[search][name][seed] = course
+                figures.rows = summarize(courses, targets)
+                figures.details["courses"] = list_courses(courses)
+                figures.write(options.json)
+    finally:
+        figures.print()
+    if figures.details["failures"]:
+        raise SystemExit("\n".join(figures.details["failures"]))
+
+
+def find_pythons(options: Any) -> dict[str, Path]:
+    """Find each one's interpreter."""
+    return {
         name: open_environment(ENVIRONMENTS[name], options.envs)
         if name in ENVIRONMENTS
         else Path(sys.executable)
         for name in ["random", *options.names]
     }
-    if not options.quick:
-        minutes = len(options.searches) * options.seeds * (1 + len(options.names)) * 1.5
-        print(f"about {minutes:.0f} minutes on a quiet machine of two cores", flush=True)
-    figures = Figures("time_to_accuracy", COLUMNS, seeds=list(range(options.seeds)))
-    courses: dict[str, dict[str, dict[int, Course]]] = {
-        search: {name: {} for name in pythons} for search in options.searches
-    }
-    targets: dict[str, float] = {}
-    for search in options.searches:
-        spec = SEARCHES[search]
-        if options.quick:
-            spec = replace(spec, epochs=2, random_trials=2)
-        turns = [("random", seed) for seed in figures.seeds]
-        turns += [(name, seed) for seed in figures.seeds for name in options.names]
-        for name, seed in turns:
-            until = Until()
-            if name != "random":
-                ends = [course.best for course in courses[search]["random"].values()]
-                targets[search] = statistics.median_low(ends)
-                until = Until(targets[search], options.timeout)
-            course = run_search(name, spec, seed, pythons[name], until)
-            courses[search][name][seed] = course
-            told = f"{time.strftime('%T')} {search} seed {seed} {name}: {course.steps[-1:]}"
-            print(told, flush=True)
-            figures.rows = summarize(courses, targets)
-            figures.details["courses"] = [
-                {"data": data, "who": name_title(who), "seed": each, "steps": found.steps}
-                for data, by_name in courses.items()
-                for who, by_seed in by_name.items()
-                for each, found in by_seed.items()
-            ]
-            figures.write(options.json)
-    figures.print()
+
+
+def list_turns(options: Any, seeds: Sequence[int]) -> list[tuple[str, int]]:
+    """List who searches from which seed: first what sets the target, then all in turn."""
+    turns = [("random", seed) for seed in seeds]
+    return turns + [(name, seed) for seed in seeds for name in options.names]
+
+
+def try_search(
+    name: str, search: Search, seed: int, python: Path, until: Until, figures: Figures
+) -> Course | None:
+    """Let one of them search; where it fails say so, and give nothing."""
+    try:
+        course = run_search(name, search, seed, python, until)
+    except RuntimeError as error:
+        figures.details["failures"].append(str(error))
+        print(f"{time.strftime('%T')} {error}", flush=True)
+        return None
+    reached = f"{course.steps[-1][1]:.4f} after {course.steps[-1][0]:.1f} s"
+    print(f"{time.strftime('%T')} {search.name} seed {seed} {name}: {reached}", flush=True)
+    return course
+
+
+def list_courses(courses: Courses) -> list[dict[str, Any]]:
+    """List all courses for the record."""
+    return [
+        {"data": data, "who": name_title(who), "seed": seed, "steps": course.steps}
+        for data, by_name in courses.items()
+        for who, by_seed in by_name.items()
+        for seed, course in by_seed.items()
+    ]
 
 
 if __name__ == "__main__":
