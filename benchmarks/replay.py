@@ -20,6 +20,7 @@ from optuna.trial import TrialState, create_trial
 from sweeps.search.pruners import PRUNERS
 
 WORKERS = 2
+MAX_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,27 @@ class ReplayedStudy:
         del deepcopy
         return [trial for trial in self.trials if states is None or trial.state in states]
 
+    def begin(self, curve: Curve) -> Replayed:
+        """Begin a trial."""
+        self.trials.append(Replayed(len(self.trials), curve))
+        return self.trials[-1]
+
+    def count_epochs(self) -> int:
+        """Count the epochs of all trials."""
+        return sum(len(trial.intermediate_values) for trial in self.trials)
+
 
 @dataclass(frozen=True)
 class Course:
-    """How a replay went."""
+    """How a replay went.
 
-    seconds: float
+    Attributes:
+        seconds: When each target was reached.
+        trials: How many trials were begun until the last one.
+        epochs: How many epochs they had.
+    """
+
+    seconds: tuple[float, ...]
     trials: int
     epochs: int
 
@@ -80,43 +96,53 @@ class Course:
 Propose = Callable[[list[Curve], list[Replayed]], Curve]
 
 
-def replay(curves: Sequence[Curve], pruner: Any, propose: Propose, target: float) -> Course:
-    """Search over curves until the target is reached, with two workers.
+def replay(
+    curves: Sequence[Curve], pruner: Any, propose: Propose, targets: Sequence[float]
+) -> Course:
+    """Search over curves until all targets are reached, with two workers.
 
     A pruner of `Continuing` kind pauses trials on rungs and chooses which goes on; others are asked
-    after each epoch whether to stop.
+    after each epoch whether to stop. A search that has taken each curve `MAX_PASSES` times is given
+    up: targets that it has not reached count with the time it took until then.
+
+    Args:
+        curves: What trials may be.
+        pruner: A pruner of Optuna's kind, or a `Continuing` one.
+        propose: Chooses among the curves that are left.
+        targets: Values, ascending.
     """
-    study, left, epochs = ReplayedStudy(), list(curves), 0
-    free = [(0.0, worker) for worker in range(WORKERS)]
-    running: dict[int, Replayed] = {}
+    study, left, reached = ReplayedStudy(), list(curves), list[float]()
+    waiting: list[tuple[float, int, Replayed | None]] = [(0.0, n, None) for n in range(WORKERS)]
     while True:
-        now, worker = heapq.heappop(free)
-        trial = running.pop(worker, None)
-        if trial is not None:
-            epochs += 1
-            epoch = len(trial.intermediate_values) + 1
-            trial.intermediate_values[epoch] = trial.curve.values[epoch - 1]
-            if trial.curve.values[epoch - 1] >= target:
-                return Course(now, len(study.trials), epochs)
-            if epoch == len(trial.curve.values):
-                trial.state = TrialState.COMPLETE
-            elif pruner.prune(study, trial):
-                trial.state = TrialState.PRUNED
-            else:
-                running[worker] = trial
-                heapq.heappush(free, (now + trial.curve.epoch_seconds, worker))
-                continue
-        chosen = pruner.choose(study) if isinstance(pruner, Continuing) else None
-        if chosen is None:
-            if not left:
-                left = list(curves)  # begun anew: nobody may end without the target
-            curve = propose(left, study.trials)
-            left.remove(curve)
-            chosen = Replayed(len(study.trials), curve)
-            study.trials.append(chosen)
-        running[worker] = chosen
-        cost = chosen.curve.start_seconds + chosen.curve.epoch_seconds
-        heapq.heappush(free, (now + cost, worker))
+        now, worker, trial = heapq.heappop(waiting)
+        value = -math.inf if trial is None else train_epoch(study, trial, pruner)
+        reached += [now for target in targets[len(reached) :] if value >= target]
+        is_over = len(study.trials) > MAX_PASSES * len(curves)
+        if len(reached) == len(targets) or is_over:
+            missed = [now] * (len(targets) - len(reached))
+            return Course((*reached, *missed), len(study.trials), study.count_epochs())
+        if trial is not None and trial.state == TrialState.RUNNING:
+            heapq.heappush(waiting, (now + trial.curve.epoch_seconds, worker, trial))
+            continue
+        trial = pruner.choose(study) if isinstance(pruner, Continuing) else None
+        if trial is None:
+            left = left or list(curves)
+            trial = study.begin(propose(left, study.trials))
+            left.remove(trial.curve)
+        cost = trial.curve.start_seconds + trial.curve.epoch_seconds
+        heapq.heappush(waiting, (now + cost, worker, trial))
+
+
+def train_epoch(study: ReplayedStudy, trial: Replayed, pruner: Any) -> float:
+    """Report the trial's next epoch, and end the trial where that was its last one."""
+    epoch = len(trial.intermediate_values) + 1
+    value = trial.curve.values[epoch - 1]
+    trial.intermediate_values[epoch] = value
+    if epoch == len(trial.curve.values):
+        trial.state = TrialState.COMPLETE
+    elif pruner.prune(study, trial):
+        trial.state = TrialState.PRUNED
+    return value
 
 
 class Continuing:
