@@ -13,14 +13,14 @@ from sweeps.spec.builds import MeasuredEpoch
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import default_of
 from sweeps.training.data import Data, Split
-from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
+from sweeps.training.epoch_loop import FitPlan, build_state, fit
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
 from sweeps.training.runtime import PeakMemory
-from sweeps.training.train import resolve_training
+from sweeps.training.train import find_loop_reason, resolve_training
 
 MAX_BATCHES = 40
 
@@ -52,7 +52,7 @@ def _measure(spec: SweepSpec, values: dict[str, Any]) -> MeasuredEpoch | None:
     short, share = _shorten(data, MAX_BATCHES * batch_size)
     clock = _EpochClock()
     plan = FitPlan(short, batch_size, 2, seed=spec.seed)
-    compiled = spec.training.loop == "auto" and not find_fit_reason(model, short)
+    compiled = not find_loop_reason(spec, model, plan)
     fit(model, plan, [clock], compiled=compiled)
     seconds = clock.ends[1] - clock.ends[0]
     return MeasuredEpoch(seconds / share, max(0.0, clock.ends[0] - began - seconds), share)

@@ -15,7 +15,7 @@ from sweeps.checkpoints.better import Direction, is_better
 from sweeps.errors import OptionError
 from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import Checkpoint, Objective, SweepSpec
-from sweeps.training.data import Data, Split
+from sweeps.training.data import Data, Split, hold_out
 from sweeps.training.randomness import derive_seed
 
 _BY_OBJECTIVE = Checkpoint()
@@ -152,14 +152,19 @@ def summarize(values: Sequence[float]) -> tuple[float, float | None]:
 def select_data(data: Data, spec: SweepSpec, index: int) -> Data:
     """Give the data of one repetition: all of it, or one fold to validate on and the others.
 
+    With ``training.validation_split`` a part of the training data is held out for validation.
+
     Folds are drawn from the training and the validation data together, the same ones for every
     trial of the sweep. The test data stays what it is.
 
     Raises:
-        OptionError: The data is not arrays, or has fewer samples than folds.
+        OptionError: The data is not arrays, or has too few samples.
     """
+    share = spec.training.validation_split
     if spec.folds is None:
-        return data
+        return hold_out(data, share)
+    if share is not None:
+        raise OptionError("folds hold out a part each. Leave out training.validation_split.")
     parts = [split for split in (data.train, data.validation) if split is not None]
     if any(split.dataset is not None for split in parts):
         raise OptionError("folds need arrays, but the data is a dataset. Leave out folds.")

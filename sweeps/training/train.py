@@ -19,7 +19,7 @@ from sweeps.training.callbacks import make_callbacks
 from sweeps.training.channel import Channel, TrialEnd
 from sweeps.training.conclusion import conclude, find_values
 from sweeps.training.data import Data
-from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
+from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit, weigh
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
@@ -29,7 +29,7 @@ from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_f
 from sweeps.training.pauses import Pauses
 from sweeps.training.profile import describe_profile, list_reasons
 from sweeps.training.random_ops import watch_random_ops
-from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everything
+from sweeps.training.randomness import EpochSeeding, derive_seed, draws_in_graphs, seed_everything
 from sweeps.training.repetitions import (
     Repetition,
     average_each,
@@ -168,7 +168,10 @@ def _train_repetition(
         trial.spec.training.validation_freq,
         repetition.seed,
         latest.batch if latest else 0,
+        trial.spec.training.class_weight,
     )
+    if not has_own_fit(trial.hypermodel):
+        plan = weigh(plan)
     build_state(model, plan.data.train, batch_size)
     check_size(trial.spec, model)
     if latest:
@@ -195,7 +198,10 @@ def _fit(
     callbacks = make_callbacks(spec)
     facts = find_model_facts(model, spec.objectives)
     own_fit = has_own_fit(trial.hypermodel)
-    loop_reason = "" if own_fit else find_loop_reason(spec, model, plan.data, callbacks)
+    loop_reason = "" if own_fit else find_loop_reason(spec, model, plan, callbacks)
+    trial.channel.tell_loop(
+        "own fit" if own_fit else "fit" if loop_reason else "compiled", loop_reason
+    )
     _check_position(latest, own_fit=own_fit)
     saver = None if own_fit or loop_reason else _make_saver(model, callbacks)
     behind = Behind(at_once=saver is None)
@@ -221,7 +227,9 @@ def _fit(
     reporting.catch_up(saving.history)
     returned: float | None = None
     if not reporting.state and not (latest and latest.state["stopped"]):
-        every = [EpochSeeding(plan.seed), *callbacks, best, saving, reporting]
+        in_graphs = not own_fit and draws_in_graphs(model, plan.data, callbacks)
+        seeding = EpochSeeding(plan.seed, in_graphs=in_graphs)
+        every = [seeding, *callbacks, best, saving, reporting]
         if own_fit or loop_reason:
             heartbeat = Heartbeat if own_fit else ValidationHeartbeat
             every.insert(0, heartbeat(trial.channel))
@@ -300,13 +308,22 @@ def resolve_training(spec: SweepSpec, values: dict[str, Any]) -> tuple[int, int]
     return epochs, batch_size
 
 
-def find_loop_reason(spec: SweepSpec, model: Any, data: Data, callbacks: Sequence[Any] = ()) -> str:
-    """Say why trials train by `model.fit`; empty where they use the compiled loop."""
+def find_loop_reason(
+    spec: SweepSpec, model: Any, plan: FitPlan, callbacks: Sequence[Any] = ()
+) -> str:
+    """Say why a trial trains by `model.fit`; empty where it uses the compiled loop.
+
+    Args:
+        spec: What the user asked for.
+        model: A model with all its variables.
+        plan: What it is to be fitted to.
+        callbacks: The user's callbacks.
+    """
     if spec.training.loop == "fit":
         return "training.loop is fit"
     if spec.checkpoint.save_freq != "epoch":
         return "checkpoint.save_freq is a number of batches"
-    return find_fit_reason(model, data, callbacks)
+    return find_fit_reason(model, plan.data, callbacks, batch_size=plan.batch_size)
 
 
 def _make_best_checkpointing(

@@ -260,6 +260,11 @@ class OwnStep(keras.Sequential):
         return {**logs, "twice": 2 * logs["loss"]}
 
 
+def grow(self: Any, data: Any) -> Any:
+    """Give what is as long as the batch, which the loop cannot hold."""
+    return {"loss": data[1]}
+
+
 class OwnLoss(keras.Sequential):
     """Computes its loss in its own way, which the compiled loop calls like `fit`."""
 
@@ -305,8 +310,6 @@ def test_find_fit_reason_is_empty_for_what_the_loop_can_do() -> None:
 @pytest.mark.parametrize(
     ("build", "reason"),
     [
-        (lambda: compile_own(OwnStep), "the model has its own train_step"),
-        (lambda: compile_own(Watcher), "the model has its own train_step"),
         (lambda: compile_own(keras.Sequential, run_eagerly=True), "the model runs eagerly"),
         (lambda: compile_own(keras.Sequential, jit_compile=True), "the model asks for jit_compile"),
     ],
@@ -321,16 +324,52 @@ def test_find_fit_reason_of_a_model(build: Callable[[], Any], reason: str) -> No
     [
         "fit",
         "evaluate",
-        "test_step",
         "make_train_function",
         "make_test_function",
-        "compute_metrics",
     ],
 )
 def test_find_fit_reason_names_an_overridden_method(name: str) -> None:
     """A method that `model.fit` would call and the loop would not."""
     kind = type("Own", (keras.Sequential,), {name: lambda self, *arguments: None})
     assert find_fit_reason(compile_own(kind), make_data()) == f"the model has its own {name}"
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        (lambda: compile_own(OwnStep), ""),
+        (
+            lambda: compile_own(Watcher),
+            "the model's train_step cannot be traced: AttributeError: 'SymbolicTensor' object has "
+            "no attribute 'numpy'",
+        ),
+        (
+            lambda: compile_own(type("Growing", (OwnStep,), {"train_step": grow})),
+            "the model's train_step gives no dict of values whose shapes are known beforehand",
+        ),
+        (
+            lambda: compile_own(type("Bare", (OwnStep,), {"test_step": lambda self, data: 0.0})),
+            "the model's test_step gives no dict of values whose shapes are known beforehand",
+        ),
+    ],
+)
+def test_find_fit_reason_traces_own_steps(build: Callable[[], Any], reason: str) -> None:
+    """A step of the model's own runs in the loop where that can be told to equal `fit`."""
+    model, data = build(), make_data()
+    build_state(model, data.train, BATCH_SIZE)
+    before = hash_variables(model)
+    assert find_fit_reason(model, data, batch_size=BATCH_SIZE) == reason
+    assert hash_variables(model) == before
+
+
+def test_find_fit_reason_where_keras_limits_epochs() -> None:
+    """Keras' own limit, for debugging, is looked at by `fit` alone."""
+    keras.config.set_max_epochs(2)
+    try:
+        reason = find_fit_reason(make_mlp(), make_data())
+    finally:
+        keras.config.set_max_epochs(None)
+    assert reason == "keras.config limits the epochs or their batches"
 
 
 @pytest.mark.parametrize(
