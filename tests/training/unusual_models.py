@@ -19,7 +19,7 @@ class OwnSteps(keras.Model):
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_weights)
         self.optimizer.apply([0.5 * gradient for gradient in gradients], self.trainable_weights)
-        return {"loss": loss, "norms": {"last": tf.linalg.global_norm(gradients)}, "size": len(y)}
+        return {"loss": loss, "norms": {"last": tf.linalg.global_norm(gradients)}, "size": tf.shape(y)[0]}
 
     def test_step(self, data: Any) -> Any:
         """Give the loss of the last batch."""
@@ -60,7 +60,8 @@ class Penalized(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Give the inputs, doubled in training."""
-        self.add_loss(1e-2 * keras.ops.sum(keras.ops.square(inputs)))
+        squares = keras.ops.square(keras.ops.cast(inputs, "float32"))
+        self.add_loss(1e-2 * keras.ops.sum(squares))
         return 2 * inputs if training else inputs
 
 
