@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import keras
@@ -51,10 +50,7 @@ def compile_pass(model: Any, name: str, split: Split, batch_size: int) -> Pass:
     arrays = _put_on_device(split)
     num_samples = split.num_samples or 0
     length = _find_length(split, batch_size)
-    step = getattr(model, name)
-    if not _is_all_of_keras(model):
-        step = _make_step(step)
-    outputs: list[Any] = []
+    step = _make_step(getattr(model, name))
 
     def take(start: Any, order: Any) -> Any:
         stop = tf.minimum(start + batch_size, num_samples)
@@ -64,13 +60,13 @@ def compile_pass(model: Any, name: str, split: Split, batch_size: int) -> Pass:
         return keras.tree.map_structure(lambda each: tf.gather(each, rows), arrays)
 
     def run_step(start: Any, order: Any) -> tuple[Any, ...]:
-        logs = step(take(start, order))
-        return (start + batch_size, *(tf.nest.flatten(logs) if outputs else ()))
+        return (start + batch_size, *tf.nest.flatten(step(take(start, order))))
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def run(order: Any, first: Any, last: Any) -> Any:
-        if has_own_steps(model):
-            outputs[:] = [_find_outputs(step, split, batch_size)]
+        # Kept where they only repeat the metrics, too: how TensorFlow rewrites the arithmetic of a
+        # step depends on what else its values are for, and with it their last bits.
+        outputs = _find_outputs(step, split, batch_size)
         empty = [tf.zeros(each.shape, each.dtype) for each in tf.nest.flatten(outputs)]
         _, *logs = tf.while_loop(
             lambda start, *_: start < last,
@@ -83,12 +79,10 @@ def compile_pass(model: Any, name: str, split: Split, batch_size: int) -> Pass:
     def run_pass(order: Any, model: Any, first: int = 0, stop: int | None = None) -> dict[str, Any]:
         last = num_samples if stop is None else min(num_samples, stop * batch_size)
         limits = (tf.constant(each, tf.int64) for each in (first * batch_size, last))
-        with _without_constant_folding():
-            found = run(None if order is None else tf.constant(order, tf.int64), *limits)
+        logs = run(None if order is None else tf.constant(order, tf.int64), *limits)
         # Keras' own choice between the metrics and what the last step gave.
-        choose = model._get_metrics_result_or_logs  # noqa: SLF001
-        logs = choose(found[0]) if found else model.get_metrics_result()
-        plain: dict[str, Any] = pythonify_logs(logs)
+        chosen = model._get_metrics_result_or_logs(logs)  # noqa: SLF001
+        plain: dict[str, Any] = pythonify_logs(chosen)
         return plain
 
     return run_pass
@@ -136,14 +130,6 @@ def _put_on_device(split: Split) -> Any:
     return keras.tree.map_structure(to_tensor, keras.tree.lists_to_tuples(split.arrays))
 
 
-def _is_all_of_keras(model: Any) -> bool:
-    """Tell whether a model is made of Keras' own classes alone, and calls nothing else."""
-    return all(
-        type(layer).__module__.startswith("keras.") and not isinstance(layer, keras.layers.Lambda)
-        for layer in model._flatten_layers()  # noqa: SLF001
-    )
-
-
 def _find_length(split: Split, batch_size: int) -> int | None:
     """Find the length of every batch, which Keras lets a model know; None where one is shorter."""
     return None if (split.num_samples or 0) % batch_size else batch_size
@@ -178,15 +164,3 @@ def _find_outputs(step: Any, split: Split, batch_size: int) -> Any:
 
 def _is_fixed(output: Any) -> bool:
     return hasattr(output, "shape") and output.shape.is_fully_defined()
-
-
-@contextlib.contextmanager
-def _without_constant_folding() -> Iterator[None]:
-    # Within a loop TensorFlow multiplies a chain of constants in another order than outside, so
-    # that a learning rate schedule would differ from that of `model.fit` in its last bit.
-    before = tf.config.optimizer.get_experimental_options().get("constant_folding", True)
-    tf.config.optimizer.set_experimental_options({"constant_folding": False})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({"constant_folding": before})
