@@ -140,8 +140,10 @@ class _Clock:
 
 
 def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message | Death:
+    poll = select.poll()
+    poll.register(line.fileno(), select.POLLIN)
     while True:
-        if not _wait_for_message(line, clock.seconds_left):
+        if not _wait_for_message(poll, clock.seconds_left):
             child.kill()
             child.wait()
             return clock.explain(child.status)
@@ -157,9 +159,7 @@ def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message |
         clock.note_answer(time.monotonic() - asked)
 
 
-def _wait_for_message(line: Line, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(line.fileno(), select.POLLIN)
+def _wait_for_message(poll: select.poll, seconds: float) -> bool:
     # No more than poll takes. What has come already is read even where the time is up.
     return seconds > _LONGEST_POLL_SECONDS or bool(poll.poll(max(0.0, seconds) * 1000))
 

@@ -26,7 +26,7 @@ from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import parameter_from_json
 from sweeps.training.channel import TrialEnd
 from sweeps.worker.attempts import Assignment, judge, may_retry, read_earlier
-from sweeps.worker.disk import collect_checkpoints, is_bounded, release_state
+from sweeps.worker.disk import Collector
 from sweeps.worker.disk_space import DiskSpace
 from sweeps.worker.events import EpochReported, Notice, Observer, TrialEnded, TrialStarted
 from sweeps.worker.limits import TERMINATED, Stop
@@ -96,11 +96,13 @@ class Supervisor:
     _left: deque[TrialRecord] = field(init=False)
     _turn: threading.Condition = field(init=False, default_factory=threading.Condition)
     _collecting: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _collector: Collector = field(init=False)
     _refusing: threading.Lock = field(init=False, default_factory=threading.Lock)
     _num_infeasible: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._left = deque(self.interrupted)
+        self._collector = Collector(self.paths, self.spec, self.study)
 
     def supervise_next(self) -> TrialEnded | None:
         """Run one trial to its end; None where the sweep stops or nothing is left to try.
@@ -301,7 +303,7 @@ class Supervisor:
 
     def _conclude_duplicate(self, assignment: Assignment, number: int) -> TrialEnded:
         """Tell the result of an earlier trial with the same parameters again."""
-        earlier = self.study.trials()[number]
+        earlier = self.study.trial(number)
         outcome = TrialOutcome(
             earlier.state,  # type: ignore[arg-type]
             earlier.value,
@@ -319,7 +321,7 @@ class Supervisor:
         cause = Cause(end.cause)
         self.study.tell_infeasible(assignment.number, end.violation or 1.0, end.reason, cause=cause)
         with self._collecting:
-            release_state(self.paths, assignment.number, "pruned")
+            self._collector.note_end(assignment.number, "pruned")
         outcome = TrialOutcome("pruned", attempt=assignment.attempt, cause=cause, reason=end.reason)
         return self._record(assignment, end, outcome, outcome.state)
 
@@ -350,16 +352,9 @@ class Supervisor:
     def _tell(self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome) -> TrialEnded:
         self.study.tell(assignment.number, outcome)
         with self._collecting:  # others may delete what this trial keeps, now that it has ended
-            release_state(self.paths, assignment.number, outcome.state)
-            self._keep_disk_bounded()
+            self._collector.note_end(assignment.number, outcome.state)
+            self._collector.collect()
         return self._record(assignment, end, outcome, outcome.state)
-
-    def _keep_disk_bounded(self) -> None:
-        if not is_bounded(self.spec):
-            return
-        leader = self.study.leader()
-        number = leader.number if leader else None
-        collect_checkpoints(self.paths, self.spec, self.study.trials(), number)
 
     def _record(
         self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome, state: str

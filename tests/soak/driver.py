@@ -21,7 +21,7 @@ from sweeps.engines.local import LocalEngine
 from sweeps.search.journal import JournalBackend
 from sweeps.search.study import Study
 from sweeps.search.trials import TrialFinishedError, TrialOutcome
-from sweeps.worker import disk_space, fork_server, supervisor
+from sweeps.worker import disk, disk_space, fork_server
 from tests.soak.notes import Notes, open_notes
 
 ROOT = Path(__file__).parents[2]
@@ -78,14 +78,14 @@ def _forget_attempts() -> None:
 
 
 def _delete_the_leaders() -> None:
-    collect = supervisor.collect_checkpoints
+    collect = disk.collect_checkpoints
 
-    def deleting(paths: Any, spec: Any, trials: Any, leader: int | None) -> None:
-        collect(paths, spec, trials, leader)
+    def deleting(paths: Any, spec: Any, trials: Any, leader: int | None, *sizes: Any) -> None:
+        collect(paths, spec, trials, leader, *sizes)
         if leader is not None:
             BestStore(paths.trial(leader)).remove_others(None)
 
-    supervisor.collect_checkpoints = deleting  # type: ignore[assignment]
+    disk.collect_checkpoints = deleting  # type: ignore[assignment]
 
 
 def _forget_syncs() -> None:
