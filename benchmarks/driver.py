@@ -25,8 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-HOME = Path(__file__).parents[1]
-sys.path.insert(0, str(HOME))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.stub_server import LATENCIES, METRIC
 from sweeps.conductor import conduct
@@ -38,6 +37,7 @@ from sweeps.worker import fork_server
 from sweeps.worker.events import Event, SweepStarted, TrialEnded
 from sweeps.worker.memory import measure_process
 
+HOME = Path(__file__).parents[1]
 WINDOW = 100
 """Around a number of finished trials the cost is the mean over so many trials before it."""
 _START = """\

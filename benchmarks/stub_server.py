@@ -108,9 +108,7 @@ def play_export(request: dict[str, Any]) -> Conversation:
 class _Child:
     """One trial that is played."""
 
-    def __init__(
-        self, server: StubServer, line: Line, played: Conversation, ticket: int
-    ) -> None:
+    def __init__(self, server: StubServer, line: Line, played: Conversation, ticket: int) -> None:
         self._server = server
         self._line = line
         self._played = played

@@ -14,7 +14,7 @@ from sweeps.checkpoints.template import find_template_problems
 from sweeps.engines import ENGINES
 from sweeps.engines._base import Engine
 from sweeps.errors import CheckError, OptionError, Problem
-from sweeps.search.proposals import sort_parents_first
+from sweeps.search.parents import sort_parents_first
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.samplers import SAMPLERS
 from sweeps.spec.builds import MeasuredEpoch

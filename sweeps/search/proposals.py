@@ -11,6 +11,7 @@ from optuna.storages import BaseStorage
 
 from sweeps.search.extensions import hide_extensions
 from sweeps.search.options import load_options
+from sweeps.search.parents import sort_parents_first
 from sweeps.search.primary import PrimaryStudy
 from sweeps.search.samplers import SAMPLERS
 from sweeps.search.samplers._base import FiniteSampler, Proposal
@@ -158,21 +159,3 @@ class Proposer:
         sampler = self._create(replace(proposal, purpose=name))
         study = self._open(sampler, trial.number)
         return decode(parameter, sampler.sample_independent(study, trial, name, distribution))
-
-
-def sort_parents_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
-    """Order parameters so that each comes after those its conditions name, else as given."""
-    names = {parameter.name for parameter in parameters}
-    ordered: dict[str, Parameter] = {}
-    left = list(parameters)
-    while left:
-        ready = [
-            item
-            for item in left
-            if all(when.parent in ordered or when.parent not in names for when in item.when)
-        ]
-        if not ready:
-            raise InfeasibleSpaceError(f"conditions in a circle: {[item.name for item in left]}")
-        ordered.update({item.name: item for item in ready[:1]})
-        left.remove(ready[0])
-    return tuple(ordered.values())

@@ -18,7 +18,6 @@ import optuna
 from optuna.storages import JournalStorage
 
 from sweeps.causes import Cause
-from sweeps.errors import SweepNotFoundError
 from sweeps.paths import SweepPaths
 from sweeps.search.extensions import hide_extensions
 from sweeps.search.front import find_front, find_leader
@@ -36,14 +35,13 @@ from sweeps.search.records import (
     OUTCOME_KEYS,
     QUEUED,
     VALUES,
-    find_value,
     identify,
     last_epoch,
     read_params,
     to_record,
 )
 from sweeps.search.space import encode, is_native
-from sweeps.search.trial_store import TrialStore
+from sweeps.search.trial_store import TrialStore, find_value
 from sweeps.search.trials import (
     AskedTrial,
     Extension,
@@ -485,24 +483,6 @@ def open_study(
     check_origin(storage, spec, sweep_id=sweep_id, place=str(paths.journal))
     backend.sync()
     return Study(spec, backend, storage)
-
-
-def read_study(paths: SweepPaths) -> tuple[TrialRecord, ...]:
-    """Read the trials of a sweep, which another process may be running.
-
-    Raises:
-        SweepNotFoundError: There is no study.
-        JournalError: The journal is damaged.
-    """
-    if not paths.journal.exists():
-        raise SweepNotFoundError(f"{paths.root}: there is no study here yet.")
-    storage = JournalStorage(JournalBackend(paths.journal, read_only=True))
-    names = optuna.get_all_study_names(storage)
-    if not names:
-        return ()
-    study = optuna.load_study(study_name=names[0], storage=storage)
-    metrics = study.metric_names or ()
-    return tuple(to_record(trial, metrics) for trial in study.get_trials(deepcopy=False))
 
 
 def _quiet_optuna() -> None:

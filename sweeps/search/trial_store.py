@@ -16,8 +16,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
-from sweeps.search.records import ATTEMPT, CONSTRAINT, EXTENDS, OPTUNA_STATES, to_state
-from sweeps.search.space import encode, to_distribution
+from sweeps.search.records import ATTEMPT, CONSTRAINT, EXTENDS, VALUES, to_state
+from sweeps.search.space import decode, encode, to_distribution
 from sweeps.search.trials import (
     EndState,
     ParameterError,
@@ -29,6 +29,12 @@ from sweeps.spec.parameters import Parameter
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+_OPTUNA_STATES: dict[EndState, OptunaState] = {
+    "complete": OptunaState.COMPLETE,
+    "pruned": OptunaState.PRUNED,
+    "failed": OptunaState.FAIL,
+}
 
 
 class TrialStore:
@@ -159,7 +165,7 @@ class TrialStore:
 
     def end(self, number: int, state: EndState, values: Sequence[float] | None) -> None:
         """End a trial with a value per objective; the last thing that can be written about it."""
-        self._storage.set_trial_state_values(self._id_of(number), OPTUNA_STATES[state], values)
+        self._storage.set_trial_state_values(self._id_of(number), _OPTUNA_STATES[state], values)
         self._running.discard(number)
 
     def _note_begin(self) -> int:
@@ -180,3 +186,12 @@ class TrialStore:
                 f"{name}: earlier trials of this sweep had other choices or another type under "
                 f"this name ({error}) Start a new sweep for it."
             ) from error
+
+
+def find_value(trial: FrozenTrial, parameter: Parameter) -> tuple[bool, Scalar]:
+    """Look up a value that a trial has already; the flag tells whether it has one."""
+    if parameter.name in trial.user_attrs.get(VALUES, {}):
+        return True, trial.user_attrs[VALUES][parameter.name]
+    if parameter.name in trial.params:
+        return True, decode(parameter, trial.params[parameter.name])
+    return False, None

@@ -138,7 +138,9 @@ def identify_error(reason: str) -> str:
 
 def count_oom_kills() -> int:
     """Count the processes that the kernel has killed for memory so far, where it tells."""
-    return sum(_read_counter(path, name) for path, name in _COUNTERS)
+    # The one of our cgroup counts every kill in it; the machine's takes ten times as long to read.
+    found = next((counter for counter in _COUNTERS if counter[0].exists()), None)
+    return _read_counter(*found) if found else 0
 
 
 def read_log_end(log: Path, start: int = 0) -> str:

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sweeps.causes import Cause, is_infeasible
 from sweeps.checkpoints.store import BestStore, LatestStore
@@ -38,6 +38,7 @@ from sweeps.worker.outcomes import (
     explain_death,
     read_log_end,
 )
+from sweeps.worker.run_task import RunTask
 
 SCHEMA = 1
 BATCH_KEYS = ("batch_size", "gradient_accumulation_steps")
@@ -47,21 +48,6 @@ MAX_INFEASIBLE = 100
 """So many infeasible trials in a row end the sweep: the space hardly holds another kind."""
 MAX_OUT_OF_MEMORY = 10
 """As `MAX_INFEASIBLE`, of trials that had no memory: each of them costs time."""
-
-
-class RunTask(Protocol):
-    """How a task is run: `Engine.run_task`."""
-
-    def __call__(
-        self,
-        request: Mapping[str, Any],
-        answer: Ask,
-        *,
-        timeout_seconds: float | None = None,
-        stall_seconds: float | None = None,
-        memory_bytes: int | None = None,
-    ) -> Message | Death:
-        """Run one task and answer its questions until it ends."""
 
 
 @dataclass

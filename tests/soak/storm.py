@@ -16,7 +16,7 @@ from typing import Any
 
 import sweeps
 from sweeps.paths import SweepPaths
-from sweeps.search.study import read_study
+from sweeps.search.replay import read_study
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import spec_from_json
 from sweeps.tidying import tidy
