@@ -269,6 +269,7 @@ def warn_of_disk(folder: Path, needed: int | None) -> str | None:
 
 def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Discovery]:
     threads = divide_cores("auto", 1).threads
+    engine.hold_data(spec.data, spec.seed)
     run_task = lend_to(engine.run_task, open_devices(spec.resources))
     discovery = discover(run_task, spec, threads=threads)
     known = discovery.space

@@ -245,6 +245,8 @@ def _go_on(
         def confirm(study: Study) -> tuple[Mapping[str, Any], Sequence[str]]:
             # By now the engine has imported what it needs to load the data, or nearly so.
             is_needed = "add_trials" in options or is_work_left(found.spec, study.trials())
+            if is_needed:
+                started.hold_data(found.spec.data, found.spec.seed)
             all_found = compare_data(found, started) if is_needed else found
             refuse_changes(paths.root, () if accept_change else all_found.changes)
             return all_found.updates, all_found.changes

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sweeps.training.data import Data, Split
+from sweeps.training.data import Data, Split, to_tensor
 from sweeps.training.randomness import draw_order
 
 _SEGMENT_SECONDS = 1.0
@@ -224,7 +224,7 @@ def compile_pass(step: Callable[[Any], Any], split: Split, batch_size: int) -> P
         A function of (order or None, model) that gives the metrics after the pass, or after some
         batches of it.
     """
-    arrays = keras.tree.map_structure(tf.convert_to_tensor, split.arrays)
+    arrays = keras.tree.map_structure(to_tensor, split.arrays)
     num_samples = split.num_samples or 0
 
     def run_step(start: Any, order: Any) -> Any:

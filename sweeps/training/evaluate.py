@@ -9,8 +9,9 @@ from typing import Any
 from sweeps.checkpoints.store import BestStore, open_best
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import SweepSpec
-from sweeps.training.data import Data, Split, load_data
+from sweeps.training.data import Data, Split
 from sweeps.training.epoch_loop import build_state, compile_pass, find_fit_reason
+from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.keras_file import check_weights_file
 from sweeps.training.models import build_model, load_hypermodel, load_model, save_model
@@ -18,7 +19,6 @@ from sweeps.training.own_fit import has_own_fit
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import find_model_facts, select_data
 from sweeps.training.train import resolve_training
-from sweeps.training.user_code import load_target
 
 
 def export_model(
@@ -39,7 +39,7 @@ def export_model(
     """
     seed_everything(spec.seed)
     best = BestStore(trial).find_best()
-    data = load_data(load_target(spec.data))
+    data = take_data(spec.data)
     data = select_data(data, spec, best.repeat - 1 if best else 0)
     # The user's code is imported so that custom layers registered there can be loaded.
     hypermodel = load_hypermodel(spec.model)

@@ -16,14 +16,14 @@ from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter, default_of
 from sweeps.training.callback_state import get_state, has_state
-from sweeps.training.data import Data, describe_parts, describe_split, load_data
+from sweeps.training.data import Data, describe_parts, describe_split
 from sweeps.training.epoch_loop import build_state, take_batch
+from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, check_saving, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
 from sweeps.training.train import find_loop_reason, make_callbacks, resolve_training
-from sweeps.training.user_code import load_target
 
 
 @dataclass
@@ -81,7 +81,7 @@ def inspect_data(spec: SweepSpec) -> Inspection:
 
 def _inspect_data(found: Inspection, spec: SweepSpec) -> Data | None:
     seed_everything(spec.seed)
-    data: Data | None = _try(found, "data", lambda: load_data(load_target(spec.data)))
+    data: Data | None = _try(found, "data", lambda: take_data(spec.data))
     if data is not None:
         found.data = [describe_split(name, split) for name, split in data.named().items()]
         found.data_parts = describe_parts(data)

@@ -20,8 +20,9 @@ from sweeps.training.batches import accumulate_gradients, find_fixed_reason
 from sweeps.training.behind import Behind
 from sweeps.training.best_checkpoint import BestCheckpointing, make_best_checkpointing
 from sweeps.training.channel import Channel, TrialEnd
-from sweeps.training.data import Data, load_data
+from sweeps.training.data import Data
 from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
+from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
 from sweeps.training.model_size import check_size
@@ -103,7 +104,7 @@ def train_trial(spec: SweepSpec, paths: TrialPaths, attempt: Attempt, channel: C
     origin = attempt.number if attempt.origin is None else attempt.origin
     seed = derive_seed(attempt.seed, "trial", origin)
     seed_everything(seed)
-    data = load_data(load_target(spec.data))
+    data = take_data(spec.data)
     hp = AskingHyperParameters(channel.suggest, attempt.values)
     hypermodel = load_hypermodel(spec.model)
     make_dir(paths.root)
