@@ -35,6 +35,8 @@ from sweeps.worker.events import Notice, Observer, SweepStarted
 from sweeps.worker.extensions import prepare_extensions
 from sweeps.worker.failures import Failures
 from sweeps.worker.limits import INTERRUPTED, TERMINATED, Stop, count_cores, divide_cores
+from sweeps.worker.memory import read_room
+from sweeps.worker.memory_share import share_memory
 from sweeps.worker.outcomes import Death, explain_death
 from sweeps.worker.signals import Signals
 from sweeps.worker.supervisor import Supervisor
@@ -156,7 +158,17 @@ def _count_workers(sweep: _Sweep, num_left: int) -> int:
     """Decide how many trials run at a time, and say where that is not what one would expect."""
     asked, threads = sweep.spec.limits.workers, sweep.record["threads"]
     slots = sweep.devices.num_slots
-    workers = divide_cores(asked, num_left, threads=threads, gpu_slots=slots).workers
+    memory = share_memory(sweep.record.get("trial_memory"), read_room())
+    by_cores = divide_cores(asked, num_left, threads=threads, gpu_slots=slots).workers
+    workers = divide_cores(
+        asked, num_left, threads=threads, gpu_slots=slots, memory_slots=memory.slots
+    ).workers
+    if workers < by_cores:
+        sweep.observer(
+            Notice(f"{workers} trials at a time instead of {by_cores}: {memory.describe()}")
+        )
+    elif memory.slots is not None and workers > max(1, memory.slots):
+        sweep.observer(Notice(f"{workers} workers may be too many: {memory.describe()}"))
     if asked != "auto" and slots is not None and min(asked, num_left) > slots:
         sweep.observer(
             Notice(

@@ -28,6 +28,8 @@ from sweeps.worker.devices import lend_to, open_devices
 from sweeps.worker.discovery import Discovery, discover
 from sweeps.worker.estimates import Estimate, estimate
 from sweeps.worker.limits import divide_cores
+from sweeps.worker.memory import read_room
+from sweeps.worker.memory_share import guess_need, judge_need, share_memory
 from sweeps.worker.messages import Message
 from sweeps.worker.outcomes import Death, explain_death
 from sweeps.worker.space_checks import find_space_problems
@@ -97,7 +99,7 @@ def check(space: str | Path, *, overrides: Sequence[str] = (), build: bool = Tru
         return CheckReport(spec)
     with start_engine("local") as engine:
         found, discovery = _inspect(engine, spec, Path(space))
-        return _report_check(spec, found, _make_plan(engine, spec, discovery))
+        return _report_check(spec, found, _make_plan(engine, spec, found, discovery))
 
 
 def plan(space: str | Path, *, overrides: Sequence[str] = ()) -> PlanReport:
@@ -113,8 +115,8 @@ def plan(space: str | Path, *, overrides: Sequence[str] = ()) -> PlanReport:
     """
     spec = load_space(space, overrides)
     with start_engine("local") as engine:
-        _, discovery = _inspect(engine, spec, Path(space))
-        return _make_plan(engine, spec, discovery)
+        found, discovery = _inspect(engine, spec, Path(space))
+        return _make_plan(engine, spec, found, discovery)
 
 
 def load_space(space: str | Path, overrides: Sequence[str]) -> SweepSpec:
@@ -243,6 +245,7 @@ def inspect_space(engine: Engine, spec: SweepSpec, space: Path) -> Message:
     """
     found, discovery = _inspect(engine, spec, space)
     found["disk_bytes"] = estimate(spec, discovery, None).disk_bytes
+    found["trial_memory"] = _find_need(engine, spec, found, discovery)
     return found
 
 
@@ -287,7 +290,30 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
     return found, discovery
 
 
-def _make_plan(engine: Engine, spec: SweepSpec, discovery: Discovery) -> PlanReport:
+def _find_need(engine: Engine, spec: SweepSpec, found: Message, discovery: Discovery) -> int | None:
+    """Find how much memory a trial needs; trains for it only where memory might be short."""
+    guess = guess_need(found.get("memory_bytes"))
+    share = share_memory(guess, read_room())
+    slots = open_devices(spec.resources).num_slots
+    wanted = divide_cores(
+        spec.limits.workers, spec.limits.trials, threads=spec.resources.threads, gpu_slots=slots
+    )
+    if share.slots is None or share.slots >= wanted.workers:
+        return guess
+    epoch = _measure_epoch(engine, spec, discovery)
+    return judge_need(epoch.memory_bytes if epoch else None, guess)
+
+
+def _make_plan(engine: Engine, spec: SweepSpec, found: Message, discovery: Discovery) -> PlanReport:
+    """Measure an epoch, and tell what the sweep will need."""
+    epoch = _measure_epoch(engine, spec, discovery)
+    guess = guess_need(found.get("memory_bytes"))
+    need = judge_need(epoch.memory_bytes if epoch else None, guess)
+    slots = share_memory(need, read_room()).slots
+    return PlanReport(spec, discovery, estimate(spec, discovery, epoch, memory_slots=slots))
+
+
+def _measure_epoch(engine: Engine, spec: SweepSpec, discovery: Discovery) -> MeasuredEpoch | None:
     """Measure an epoch as a trial would train it, in a process of its own."""
     given, devices = spec.resources.threads, open_devices(spec.resources)
     threads = divide_cores(
@@ -300,8 +326,7 @@ def _make_plan(engine: Engine, spec: SweepSpec, discovery: Discovery) -> PlanRep
         timeout_seconds=MEASURING_SECONDS,
     )
     is_known = not isinstance(measured, Death) and measured["epoch"] is not None
-    epoch = MeasuredEpoch(**measured["epoch"]) if is_known else None  # type: ignore[index]
-    return PlanReport(spec, discovery, estimate(spec, discovery, epoch))
+    return MeasuredEpoch(**measured["epoch"]) if is_known else None  # type: ignore[index]
 
 
 def _default_values(parameters: tuple[Parameter, ...]) -> dict[str, Any]:

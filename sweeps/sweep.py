@@ -47,6 +47,8 @@ from sweeps.warm_start.queue import Queued, list_ranks, queue_in_new_sweep, queu
 from sweeps.worker.devices import open_devices
 from sweeps.worker.events import Notice, Observer, ignore_events
 from sweeps.worker.limits import Share, divide_cores
+from sweeps.worker.memory import read_room
+from sweeps.worker.memory_share import share_memory
 from sweeps.worker.messages import Message
 
 __all__ = [
@@ -93,7 +95,7 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
         CheckError: The model or the data are; nothing was trained and no folder is left.
         SweepExistsError: The folder holds a sweep already.
     """
-    spec = _decide_workers(load_space(space, overrides))
+    spec = load_space(space, overrides)
     queued = _name_candidates(enqueue)
     check_candidates(spec, queued)
     paths = SweepPaths((Path(results) / spec.name).resolve())
@@ -101,6 +103,7 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
     with start_engine(engine) as started:
         observer(Notice("checking data and model"))
         found = inspect_space(started, spec, Path(space))
+        spec = _decide_workers(spec, found["trial_memory"])
         if warning := warn_of_disk(paths.root, found["disk_bytes"]):
             observer(Notice(warning))
         with _holding_new_folder(paths, fresh=fresh):
@@ -255,19 +258,24 @@ def _go_on(
         return conduct(paths, found.spec, started, observer, **options)
 
 
-def _decide_workers(spec: SweepSpec) -> SweepSpec:
+def _decide_workers(spec: SweepSpec, trial_memory: int | None) -> SweepSpec:
     """Write down how many workers a deterministic sweep has: what a trial knows depends on it."""
     if not spec.deterministic:
         return spec
-    workers = _divide(spec, sys.maxsize).workers
+    workers = _divide(spec, sys.maxsize, trial_memory).workers
     limits = spec.limits.model_copy(update={"workers": workers})
     return spec.model_copy(update={"limits": limits})
 
 
-def _divide(spec: SweepSpec, trials: int) -> Share:
+def _divide(spec: SweepSpec, trials: int, trial_memory: int | None) -> Share:
     resources = spec.resources
-    slots = open_devices(resources).num_slots
-    return divide_cores(spec.limits.workers, trials, threads=resources.threads, gpu_slots=slots)
+    return divide_cores(
+        spec.limits.workers,
+        trials,
+        threads=resources.threads,
+        gpu_slots=open_devices(resources).num_slots,
+        memory_slots=share_memory(trial_memory, read_room()).slots,
+    )
 
 
 def _name_candidates(mappings: Sequence[Mapping[str, Scalar]]) -> list[Candidate]:
@@ -346,6 +354,7 @@ def _create_folder(
 
 
 def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
+    share = _divide(spec, spec.limits.trials, found["trial_memory"])
     return {
         "schema": SCHEMA,
         "sweep_id": uuid.uuid4().hex,
@@ -356,5 +365,8 @@ def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
         "data": found["data"],
         "data_parts": found["data_parts"],
         # Part of every trial's identity: another count changes the last bits of the weights.
-        "threads": _divide(spec, spec.limits.trials).threads,
+        "threads": share.threads,
+        # What the number of workers follows from, at each start anew; the number is this start's.
+        "trial_memory": found["trial_memory"],
+        "workers": share.workers,
     }

@@ -10,8 +10,10 @@ import pytest
 import sweeps
 from sweeps.engines.local import LocalEngine
 from sweeps.errors import OptionError
-from sweeps.worker.events import Event, Notice
+from sweeps.worker import limits
+from sweeps.worker.events import Event, Notice, SweepStarted
 from sweeps.worker.limits import count_cores
+from sweeps.worker.memory import Room
 from tests.conftest import FAKES, MakeSpace
 
 PARAMETERS = "{fault: [none, memory], kind: wide, units: 8, learning_rate: 0.01}"
@@ -67,3 +69,30 @@ def test_gpus_that_are_not_there_are_a_mistake(
     with pytest.raises(OptionError, match=r"resources\.gpus: got 2, but 1 GPU is visible"):
         sweeps.run(space, results=results, engine="inline")
     assert not results.exists()
+
+
+def test_auto_workers_follow_from_memory_and_say_so(
+    make_space: MakeSpace, shared_engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where two trials might not fit, an epoch is measured; the decision is told and recorded."""
+    for module in ("preflight", "sweep", "conductor"):
+        monkeypatch.setattr(f"sweeps.{module}.read_room", lambda: Room(300_000, 1_000_000))
+    monkeypatch.setattr(limits, "count_cores", lambda: 2)
+    tasks: list[str] = []
+    run_task = shared_engine.run_task
+
+    def record(request: Any, answer: Any, **limits: Any) -> Any:
+        tasks.append(request["task"])
+        return run_task(request, answer, **limits)
+
+    monkeypatch.setattr(shared_engine, "run_task", record)
+    events: list[Event] = []
+    space = make_space(limits="{trials: 2, workers: auto}", training="{epochs: 1}")
+    report = sweeps.run(space, results=space.parent / "results", observer=events.append)
+    assert "measure" in tasks
+    assert [event.workers for event in events if isinstance(event, SweepStarted)] == [1]
+    texts = [event.text for event in events if isinstance(event, Notice)]
+    assert any(text.startswith("1 trials at a time instead of 2: a trial needs") for text in texts)
+    kept = json.loads((report.folder / "spec.json").read_text())
+    assert (kept["workers"], kept["threads"]) == (1, 2)
+    assert kept["trial_memory"] > 1e6

@@ -256,7 +256,9 @@ class Limits(_Section):
 
     trials: Count = Field(20, description="How many trials the sweep ends with, resumes included.")
     workers: Workers = Field(
-        "auto", description="How many trials train at the same time; auto fits the machine."
+        "auto",
+        description="How many trials train at the same time. auto: one a core, and no more than "
+        "GPUs and memory hold; where memory might be short, an epoch is measured first.",
     )
     timeout: Seconds | None = Field(
         None, description="After this time no new trial starts: 30s, 10m, 2h or 1d."

@@ -23,6 +23,7 @@ from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, check_saving, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
+from sweeps.training.runtime import PeakMemory
 from sweeps.training.train import find_loop_reason, make_callbacks, resolve_training
 
 
@@ -39,6 +40,7 @@ class Inspection:
         data: One line a split.
         data_parts: Shape, type and digest of each array.
         loop_reason: Why trials train with `model.fit`; empty for the compiled loop.
+        memory_bytes: The most that the process held for itself; None where that is not known.
     """
 
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Inspection:
     data: list[str] = field(default_factory=list)
     data_parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     loop_reason: str = ""
+    memory_bytes: int | None = None
 
 
 def inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
@@ -58,6 +61,13 @@ def inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
         spec: What the user asked for.
         values: Values of the space file's parameters to build with.
     """
+    with PeakMemory() as peak:
+        found = _inspect_sweep(spec, values)
+    found.memory_bytes = peak.num_bytes or None
+    return found
+
+
+def _inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
     found = Inspection()
     data = _inspect_data(found, spec)
 

@@ -19,6 +19,7 @@ from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
+from sweeps.training.runtime import PeakMemory
 from sweeps.training.train import resolve_training
 
 MAX_BATCHES = 40
@@ -33,6 +34,12 @@ def measure_epoch(spec: SweepSpec, values: dict[str, Any]) -> MeasuredEpoch | No
     Raises:
         Exception: Whatever the user's code raises.
     """
+    with PeakMemory() as peak:
+        measured = _measure(spec, values)
+    return measured and replace(measured, memory_bytes=peak.num_bytes or None)
+
+
+def _measure(spec: SweepSpec, values: dict[str, Any]) -> MeasuredEpoch | None:
     seed_everything(spec.seed)
     began = time.monotonic()
     data = select_data(take_data(spec.data), spec, 0)

@@ -65,6 +65,7 @@ def divide_cores(
     *,
     threads: int | None = None,
     gpu_slots: int | None = None,
+    memory_slots: int | None = None,
 ) -> Share:
     """Decide how many trials run at a time, with how many threads each.
 
@@ -78,9 +79,13 @@ def divide_cores(
         cores: Cores to use; None asks the machine, its affinity and its cgroup.
         threads: CPU threads of each; None divides the cores.
         gpu_slots: How many trials can have a GPU; None where they use none.
+        memory_slots: How many trials the memory holds; None where that is not known. A number of
+            workers is taken as it is: whoever gave it may know better.
     """
     cores = cores or count_cores()
     count = cores // (threads or 1) if workers == "auto" else int(workers)
+    if workers == "auto" and memory_slots is not None:
+        count = min(count, memory_slots)
     count = max(1, min(count, trials, gpu_slots or count))
     return Share(count, threads or max(1, cores // count))
 
