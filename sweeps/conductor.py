@@ -159,15 +159,16 @@ def _count_workers(sweep: _Sweep, num_left: int) -> int:
     asked, threads = sweep.spec.limits.workers, sweep.record["threads"]
     slots = sweep.devices.num_slots
     memory = share_memory(sweep.record.get("trial_memory"), read_room())
-    by_cores = divide_cores(asked, num_left, threads=threads, gpu_slots=slots).workers
+    given = sweep.spec.resources.threads  # the recorded threads may have followed from memory
+    by_cores = divide_cores(asked, num_left, threads=given, gpu_slots=slots).workers
     workers = divide_cores(
         asked, num_left, threads=threads, gpu_slots=slots, memory_slots=memory.slots
     ).workers
-    if workers < by_cores:
+    if memory.slots is not None and asked == "auto" and memory.slots < by_cores:
         sweep.observer(
-            Notice(f"{workers} trials at a time instead of {by_cores}: {memory.describe()}")
+            Notice(f"{workers} at a time and not {by_cores} trials: {memory.describe()}")
         )
-    elif memory.slots is not None and workers > max(1, memory.slots):
+    elif memory.slots is not None and workers > memory.slots:
         sweep.observer(Notice(f"{workers} workers may be too many: {memory.describe()}"))
     if asked != "auto" and slots is not None and min(asked, num_left) > slots:
         sweep.observer(

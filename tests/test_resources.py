@@ -92,7 +92,7 @@ def test_auto_workers_follow_from_memory_and_say_so(
     assert "measure" in tasks
     assert [event.workers for event in events if isinstance(event, SweepStarted)] == [1]
     texts = [event.text for event in events if isinstance(event, Notice)]
-    assert any(text.startswith("1 trials at a time instead of 2: a trial needs") for text in texts)
+    assert any(text.startswith("1 at a time and not 2 trials: a trial needs") for text in texts)
     kept = json.loads((report.folder / "spec.json").read_text())
     assert (kept["workers"], kept["threads"]) == (1, 2)
     assert kept["trial_memory"] > 1e6
