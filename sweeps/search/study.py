@@ -24,7 +24,7 @@ from sweeps.search.front import find_front, find_leader
 from sweeps.search.journal import JournalBackend
 from sweeps.search.options import load_options
 from sweeps.search.origin import check_origin
-from sweeps.search.primary import PrimaryStudy
+from sweeps.search.primary import PrimaryStudy, WholeStudy
 from sweeps.search.proposals import Proposer
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.records import (
@@ -82,7 +82,8 @@ class Study:
         self._proposer = Proposer(spec, storage, name, self._store.extensions)
         member, options = load_options(PRUNERS, spec.pruner)
         self._pruner = member.create(options, epochs=count_epochs(spec), seed=spec.seed)
-        self._optuna = PrimaryStudy(name, hide_extensions(storage, self._store.extensions))
+        shown = hide_extensions(storage, self._store.extensions)
+        self._optuna = WholeStudy(name, shown, self._store.list_some)
         self._storage = storage
         self._window = find_window(spec)
         self._metrics = [objective.metric for objective in spec.objectives]

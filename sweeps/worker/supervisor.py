@@ -223,7 +223,8 @@ class Supervisor:
         def answer(message: Message) -> Message:
             number, attempt = assignment.number, message.get("attempt", assignment.attempt)
             try:
-                self.study.check_attempt(number, attempt)
+                if message["kind"] != "report" or message["value"] is None:
+                    self.study.check_attempt(number, attempt)  # which a report does itself
                 return answers[message["kind"]](assignment, message)
             except (StaleAttemptError, TrialFinishedError) as error:
                 self._record_refusal(number, attempt, message, str(error))
