@@ -2,7 +2,7 @@
 
 They inherit it, pages and all: nothing is copied until somebody writes to it, and then one page,
 for whoever writes alone. What the data function leaves behind in its module is inherited as well,
-as if each of them had called it (`docs/decisions/0009-data-once.md`).
+as if each of them had called it (`docs/decisions/0015-data-once.md`).
 """
 
 from __future__ import annotations
