@@ -9,10 +9,7 @@ folder grows with the number of trials; the table says how fast.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import sys
 import tempfile
 import threading
@@ -25,11 +22,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import sweeps
+from benchmarks.figures import Column, Figures, make_parser
 
 HOME = Path(__file__).parents[1]
 MAX_DISK = 150_000
 WORKERS = 2
 SAMPLE_SECONDS = 0.05
+COLUMNS = tuple(
+    Column(key, key, ",d") for key in ("trials", "checkpoints", "journal", "logs", "others")
+)
 SPACE = f"""
 name: disk
 model: {HOME}/tests/fakes/tiny_model.py:build
@@ -108,8 +109,8 @@ def sort_file(folder: str, name: str) -> str:
     return {"study.journal": "journal", "log.txt": "logs"}.get(name, "others")
 
 
-def measure(num_trials: int, folder: Path) -> dict[str, object]:
-    """Run a sweep and give its largest sizes, the bound, and a sample at each quarter."""
+def measure(num_trials: int, folder: Path, figures: Figures) -> None:
+    """Run a sweep and note its sizes at each quarter, the largest ones, and the bound."""
     space = folder / "disk.yaml"
     space.write_text(SPACE % num_trials)
     sampler = Sampler(folder / "results" / "disk")
@@ -127,7 +128,8 @@ def measure(num_trials: int, folder: Path) -> dict[str, object]:
     quarters = [
         next(each for each in samples if each.trials >= num_trials * part / 4) for part in (1, 2, 3)
     ]
-    return {
+    figures.rows = [asdict(each) for each in (*quarters, samples[-1])]
+    figures.details = {
         "trials": len(report.trials),
         "kept": sum(trial.checkpoint is not None for trial in report.trials),
         "seconds": round(time.monotonic() - began, 1),
@@ -137,35 +139,22 @@ def measure(num_trials: int, folder: Path) -> dict[str, object]:
         "bound": MAX_DISK + WORKERS * needed,
         "largest_checkpoints": max(each.checkpoints for each in samples),
         "largest_folder": max(sum(list(asdict(each).values())[1:]) for each in samples),
-        "growth": [asdict(each) for each in (*quarters, samples[-1])],
-        "machine": platform.platform(),
-        "date": time.strftime("%F"),
     }
-
-
-def print_table(found: dict[str, object]) -> None:
-    for key, value in found.items():
-        if key != "growth":
-            print(f"{key:>22}  {value:,}" if isinstance(value, int) else f"{key:>22}  {value}")
-    rows = found["growth"]
-    assert isinstance(rows, list)
-    print("\n" + "  ".join(f"{key:>12}" for key in rows[0]))
-    for row in rows:
-        print("  ".join(f"{value:>12,}" for value in row.values()))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, and write it as JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="12 trials instead of 200")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = make_parser(__doc__, "12 trials instead of 200")
     options = parser.parse_args(arguments)
+    figures = Figures("disk", COLUMNS, seeds=[0])
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(12 if options.quick else 200, Path(folder))
-    print_table(found)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
-    if found["largest_checkpoints"] > found["bound"]:  # type: ignore[operator]
+        measure(12 if options.quick else 200, Path(folder), figures)
+    figures.print()
+    figures.write(options.json)
+    found = figures.details
+    largest, bound = found["largest_checkpoints"], found["bound"]
+    print(f"checkpoints took at most {largest:,} bytes; the bound is {bound:,}")
+    if largest > bound:
         raise SystemExit("the checkpoints outgrew their bound")
 
 

@@ -14,14 +14,12 @@ best so far (the worst case), in three ways that take turns:
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.figures import Column, Figures, make_parser
 from sweeps.checkpoints.store import BestStore, LatestStore
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import Checkpoint, Objective
@@ -47,6 +46,16 @@ from sweeps.training.snapshot import ModelSaver
 UNITS = {"0.1 M": (128,), "1 M": (700, 600), "10 M": (3000, 2500)}
 BATCH_SIZE = 64
 WAYS = ("bare", "behind", "at once")
+COLUMNS = (
+    Column("model", "model"),
+    Column("parameters", "weights", ",d"),
+    Column("epoch_seconds", "epoch s", ".2f"),
+    Column("behind_percent", "behind, %", "+.1f"),
+    Column("at_once_percent", "at once, %", "+.1f"),
+    Column("waits_ms", "waits ms", ".1f"),
+    Column("keras_ms", "keras ms", ".1f"),
+    Column("epoch_bytes", "bytes an epoch", ",d"),
+)
 
 
 @dataclass(frozen=True)
@@ -74,33 +83,19 @@ class Row:
     epoch_bytes: int
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print a table, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short epochs, one model, one round")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    arguments = parser.parse_args()
+    parser = make_parser(__doc__, "short epochs, one model, one round")
+    options = parser.parse_args(arguments)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    models = {"0.1 M": UNITS["0.1 M"]} if arguments.quick else UNITS
-    seconds, rounds, epochs = (0.05, 1, 3) if arguments.quick else (2.0, 3, 4)
-    rows = [measure(model, seconds, rounds, epochs) for model in models]
-    print(f"{'model':>6} {'parameters':>11} {'epoch s':>8} {'behind':>8} {'at once':>8}", end="")
-    print(f" {'waits ms':>9} {'keras ms':>9} {'MB/epoch':>9}")
-    for row in rows:
-        print(
-            f"{row.model:>6} {row.parameters:>11,} {row.epoch_seconds:>8.2f} "
-            f"{row.behind_percent:>+7.1f}% {row.at_once_percent:>+7.1f}% {row.waits_ms:>9.1f} "
-            f"{row.keras_ms:>9.1f} {row.epoch_bytes / 1e6:>9.1f}"
-        )
-    if arguments.json:
-        record = {
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "keras": keras.__version__,
-        }
-        record |= {"rows": [asdict(row) for row in rows]}
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+    models = {"0.1 M": UNITS["0.1 M"]} if options.quick else UNITS
+    seconds, rounds, epochs = (0.05, 1, 3) if options.quick else (2.0, 3, 4)
+    figures = Figures("durability", COLUMNS, seeds=[0])
+    for model in models:
+        figures.rows.append(asdict(measure(model, seconds, rounds, epochs)))
+        figures.write(options.json)
+    figures.print()
 
 
 def measure(name: str, seconds: float, rounds: int, epochs: int) -> Row:

@@ -1,7 +1,7 @@
 """How often TPE proposes a model that is refused as too large, by how refusals are told to it.
 
-Run from the repository: ``python benchmarks/infeasible.py``. No model is trained: a model is its
-number of weights, and its value grows with it up to the limit.
+Run from the repository: ``python benchmarks/infeasible.py [--quick] [--json FILE]``. No model is
+trained: a model is its number of weights, and its value grows with it up to the limit.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import math
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.figures import Column, Figures, make_parser
 from sweeps.paths import SweepPaths
 from sweeps.search.study import open_study
 from sweeps.search.trials import TrialOutcome
@@ -30,15 +31,32 @@ SPACE = (
 )
 SEEDS = range(6)
 WAYS = ("failed", "pruned", "tell_infeasible")
+CASES = ((2e5, 40, 2000), (2e3, 20, 600))
+COLUMNS = (
+    Column("limit", "weights allowed", ",.0f"),
+    Column("wanted", "models that fit", "d"),
+    Column("way", "told as"),
+    Column("refused", "refused", ".0f"),
+    Column("least", "least", "d"),
+    Column("most", "most", "d"),
+)
 
 
-def main() -> None:
-    """Print refusals until enough models fit, for a wide and for a narrow limit."""
-    for limit, wanted, most in ((2e5, 40, 2000), (2e3, 20, 600)):
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Count refusals until enough models fit, for a wide and for a narrow limit."""
+    parser = make_parser(__doc__, "one seed, 5 models that fit the wide limit")
+    options = parser.parse_args(arguments)
+    seeds, cases = (range(1), CASES[:1]) if options.quick else (SEEDS, CASES)
+    figures = Figures("infeasible", COLUMNS, seeds=list(seeds))
+    for limit, wanted, most in cases:
+        wanted = 5 if options.quick else wanted  # noqa: PLW2901
         for way in WAYS:
-            refused = [count_refusals(limit, wanted, most, way, seed) for seed in SEEDS]
-            mean = statistics.fmean(refused)
-            print(f"limit {limit:g}, {wanted} that fit, told as {way}: {mean:.0f} {refused}")
+            refused = [count_refusals(limit, wanted, most, way, seed) for seed in seeds]
+            row = {"limit": limit, "wanted": wanted, "way": way}
+            row |= {"refused": statistics.fmean(refused), "least": min(refused)}
+            figures.rows.append({**row, "most": max(refused)})
+        figures.write(options.json)
+    figures.print()
 
 
 def count_refusals(limit: float, wanted: int, most: int, way: str, seed: int) -> int:

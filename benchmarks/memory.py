@@ -8,26 +8,31 @@ trial; trials themselves cannot leak, since each has a process of its own.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import sweeps
+from benchmarks.figures import Column, Figures, make_parser
 from sweeps.worker.events import Event, TrialEnded
 from sweeps.worker.memory import measure_process
 from sweeps.worker.process_tree import list_children
 
 HOME = Path(__file__).parents[1]
 MAX_MB_PER_TRIAL = 0.1
+COLUMNS = (
+    Column("process", "process"),
+    Column("first_mb", "MB at a fifth of the trials", ".2f"),
+    Column("last_mb", "MB at the end", ".2f"),
+    Column("mb_per_trial", "MB a trial", ".4f"),
+)
 SPACE = f"""
 name: memory
 model: {HOME}/tests/fakes/tiny_model.py:build
@@ -41,8 +46,8 @@ keep: {{best: 3}}
 """
 
 
-def measure(num_trials: int, folder: Path) -> dict[str, object]:
-    """Run a sweep and give the memory at its begin and end, and its growth a trial."""
+def measure(num_trials: int, folder: Path, figures: Figures) -> None:
+    """Run a sweep and note the memory at its begin and end, and its growth a trial."""
     space = folder / "memory.yaml"
     space.write_text(SPACE % num_trials)
     driver, server = [], []
@@ -54,13 +59,11 @@ def measure(num_trials: int, folder: Path) -> dict[str, object]:
 
     began = time.monotonic()
     report = sweeps.run(space, results=folder / "results", observer=observe)
-    return {
+    figures.rows = [describe("driver", driver), describe("fork server", server)]
+    figures.details = {
         "trials": len(report.trials),
         "seconds": round(time.monotonic() - began, 1),
-        **describe("driver", driver),
-        **describe("server", server),
-        "machine": platform.platform(),
-        "date": time.strftime("%F"),
+        "max_mb_per_trial": MAX_MB_PER_TRIAL,
     }
 
 
@@ -69,31 +72,29 @@ def find_server() -> int:
     return max(list_children(os.getpid()), key=measure_process)
 
 
-def describe(name: str, megabytes: Sequence[float]) -> dict[str, float]:
+def describe(process: str, megabytes: Sequence[float]) -> dict[str, Any]:
     """Give first and last figure, and the slope of the line through all but the first fifth."""
     kept = megabytes[len(megabytes) // 5 :]
     slope = statistics.linear_regression(range(len(kept)), kept).slope
     return {
-        f"{name}_mb_first": round(kept[0], 2),
-        f"{name}_mb_last": round(kept[-1], 2),
-        f"{name}_mb_per_trial": round(slope, 4),
+        "process": process,
+        "first_mb": round(kept[0], 2),
+        "last_mb": round(kept[-1], 2),
+        "mb_per_trial": round(slope, 4),
     }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, and write it as JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="12 trials instead of 200, no bound")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = make_parser(__doc__, "12 trials instead of 200, no bound")
     options = parser.parse_args(arguments)
+    figures = Figures("memory", COLUMNS, seeds=[0])
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(12 if options.quick else 200, Path(folder))
-    for key, value in found.items():
-        print(f"{key:>22}  {value}")
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
-    growth = max(found["driver_mb_per_trial"], found["server_mb_per_trial"])  # type: ignore[type-var]
-    if not options.quick and growth > MAX_MB_PER_TRIAL:  # type: ignore[operator]
+        measure(12 if options.quick else 200, Path(folder), figures)
+    figures.print()
+    figures.write(options.json)
+    growth = max(row["mb_per_trial"] for row in figures.rows)
+    if not options.quick and growth > MAX_MB_PER_TRIAL:
         raise SystemExit(f"memory grew by more than {MAX_MB_PER_TRIAL} MB a trial")
 
 

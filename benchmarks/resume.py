@@ -1,6 +1,6 @@
 """How soon a sweep with thousands of finished trials goes on training.
 
-Run from the repository: ``python benchmarks/resume.py [--trials 5000] [--json FILE]``. It makes a
+Run from the repository: ``python benchmarks/resume.py [--quick] [--json FILE]``. It makes a
 sweep of that many finished trials (its study is real, its models were never trained), lets
 ``resume`` train one more, and measures from the call to that trial's start. TensorFlow's import
 goes on in another process meanwhile; how long it takes alone is measured in the same way, by a
@@ -9,18 +9,18 @@ sweep with one finished trial.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.figures import Column, Figures, make_parser
 from sweeps.paths import SweepPaths
 from sweeps.reading import know_space, read_sweep_record
 from sweeps.search.study import open_study
@@ -40,6 +40,11 @@ pruner: none
 limits: {{trials: {trials}, workers: 1}}
 training: {{epochs: 1}}
 """
+COLUMNS = (
+    Column("finished", "finished trials", ",d"),
+    Column("seconds", "first trial starts after s", ".2f"),
+    Column("more", "longer than with one", "+.2f"),
+)
 REPORTS = 10
 WORST = 1000.0  # so that the trained trial leads, which has a checkpoint to export
 
@@ -57,27 +62,28 @@ print(started[0])
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__, "50 trials, one round")
     parser.add_argument("--trials", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="50 trials, one round")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    arguments = parser.parse_args()
-    trials, rounds = (50, 1) if arguments.quick else (arguments.trials, arguments.rounds)
+    options = parser.parse_args(arguments)
+    trials, rounds = (50, 1) if options.quick else (options.trials, options.rounds)
+    figures = Figures("resume", COLUMNS, seeds=[0])
     with tempfile.TemporaryDirectory() as folder:
         sweeps = {count: make_sweep(Path(folder), count) for count in (1, trials)}
         seconds: dict[int, list[float]] = {count: [] for count in sweeps}
         for _ in range(rounds):
             for count, sweep in sweeps.items():
                 seconds[count].append(time_resume(sweep))
-    alone, beside = (statistics.median(each) for each in seconds.values())
-    print(f"first trial starts after {alone:.2f} s with 1 finished trial (the import),")
-    print(f"after {beside:.2f} s with {trials}: {beside - alone:+.2f} s")
-    if arguments.json:
-        record = {"trials": trials, "seconds_with_one": alone, "seconds": beside}
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+    medians = {count: statistics.median(each) for count, each in seconds.items()}
+    figures.rows = [
+        {"finished": count, "seconds": median, "more": median - medians[1]}
+        for count, median in medians.items()
+    ]
+    figures.details = {"rounds": seconds}
+    figures.print()
+    figures.write(options.json)
 
 
 def make_sweep(folder: Path, trials: int) -> SweepPaths:

@@ -134,6 +134,7 @@ def write_causes(_: str) -> Iterator[str]:
 
 def load_menu(room: str) -> Any:
     """Import the menu of a room."""
+    from sweeps.bundles.formats import FORMATS
     from sweeps.cli import COMMANDS
     from sweeps.engines import ENGINES
     from sweeps.search.pruners import PRUNERS
@@ -142,6 +143,7 @@ def load_menu(room: str) -> Any:
     return {
         "commands": COMMANDS,
         "engines": ENGINES,
+        "formats": FORMATS,
         "pruners": PRUNERS,
         "samplers": SAMPLERS,
     }[room]

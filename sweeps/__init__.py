@@ -8,16 +8,22 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # neither `typing` nor `__future__` is imported: see __main__
 if TYPE_CHECKING:
+    from sweeps.bundles.predict import predict
+    from sweeps.bundles.verify import BundleReport, verify
     from sweeps.errors import SpecError, SweepsError
+    from sweeps.exporting import ExportReport, export
     from sweeps.preflight import CheckReport, PlanReport, check, plan
     from sweeps.reading import SweepReport, read
+    from sweeps.retraining import retrain
     from sweeps.search.trials import TrialRecord
     from sweeps.sweep import enqueue, extend, load, resume, run
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BundleReport",
     "CheckReport",
+    "ExportReport",
     "PlanReport",
     "SpecError",
     "SweepReport",
@@ -25,16 +31,22 @@ __all__ = [
     "TrialRecord",
     "check",
     "enqueue",
+    "export",
     "extend",
     "load",
     "plan",
+    "predict",
     "read",
     "resume",
+    "retrain",
     "run",
+    "verify",
 ]
 
 _HOMES = {
+    "BundleReport": "sweeps.bundles.verify",
     "CheckReport": "sweeps.preflight",
+    "ExportReport": "sweeps.exporting",
     "PlanReport": "sweeps.preflight",
     "SpecError": "sweeps.errors",
     "SweepReport": "sweeps.reading",
@@ -42,12 +54,16 @@ _HOMES = {
     "TrialRecord": "sweeps.search.trials",
     "check": "sweeps.preflight",
     "enqueue": "sweeps.sweep",
+    "export": "sweeps.exporting",
     "extend": "sweeps.sweep",
     "load": "sweeps.sweep",
     "plan": "sweeps.preflight",
+    "predict": "sweeps.bundles.predict",
     "read": "sweeps.reading",
     "resume": "sweeps.sweep",
+    "retrain": "sweeps.retraining",
     "run": "sweeps.sweep",
+    "verify": "sweeps.bundles.verify",
 }
 
 

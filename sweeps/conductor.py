@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sweeps.bundles.export import export_bundle
-from sweeps.causes import Cause
+from sweeps.bundles import clean_child
 from sweeps.durable import (
     describe_full_disk,
     is_disk_full,
@@ -21,7 +18,8 @@ from sweeps.durable import (
     write_json,
 )
 from sweeps.engines._base import Engine
-from sweeps.errors import BundleError, DiskFullError, TerminatedError
+from sweeps.errors import DiskFullError, TerminatedError
+from sweeps.exporter import Exporter, tell_failures
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.reading import SweepReport, know_space, read, read_sweep_record
@@ -35,7 +33,8 @@ from sweeps.worker.events import Notice, Observer, SweepStarted
 from sweeps.worker.extensions import prepare_extensions
 from sweeps.worker.failures import Failures
 from sweeps.worker.limits import INTERRUPTED, TERMINATED, Stop, count_cores, divide_cores
-from sweeps.worker.outcomes import Death, explain_death
+from sweeps.worker.memory import read_room
+from sweeps.worker.memory_share import share_memory
 from sweeps.worker.signals import Signals
 from sweeps.worker.supervisor import Supervisor
 
@@ -54,6 +53,7 @@ class _Sweep:
     signals: Signals
     space: DiskSpace
     devices: Devices
+    runtimes: clean_child.Runtimes
 
 
 def conduct(  # noqa: PLR0913 - all of them differ from call to call
@@ -98,7 +98,7 @@ def conduct(  # noqa: PLR0913 - all of them differ from call to call
         record = {**began, **updates}
         known = know_space(spec, record)
         study = open_study(paths, known, sweep_id=record["sweep_id"], wait_for_space=space.wait)
-        with contextlib.closing(study):
+        with contextlib.closing(study), clean_child.open_runtimes() as runtimes:
             # Not before the study was opened, which refuses another objective.
             more, changes = confirm(study)
             record |= more
@@ -107,7 +107,17 @@ def conduct(  # noqa: PLR0913 - all of them differ from call to call
             if record != began:
                 space.retry(lambda: write_json(paths.spec, record))
             sweep = _Sweep(
-                paths, spec, record, engine, study, observer, stop, signals, space, devices
+                paths,
+                spec,
+                record,
+                engine,
+                study,
+                observer,
+                stop,
+                signals,
+                space,
+                devices,
+                runtimes,
             )
             add_trials(study)
             reason = _run_trials(sweep)
@@ -142,12 +152,18 @@ def _run_trials(sweep: _Sweep) -> str:
     if limits.timeout is not None:
         stop.deadline = time.monotonic() + limits.timeout
     sweep.observer(_describe_start(sweep, trials, workers))
-    supervise = _make_supervisor(sweep, interrupted).supervise_next
+    supervisor = _make_supervisor(sweep, interrupted)
     failures = Failures(limits.failures, trials, num_left)
+
+    def supervise() -> None:
+        # Looked at here, and not where results arrive: this worker would take a next trial first.
+        if (ended := supervisor.supervise_next()) and (reason := failures.take(ended)):
+            stop.ask(reason)
+
     with sweep.signals.draining():
-        for ended in sweep.engine.dispatch(supervise, num_left, workers):
-            if ended is not None and (reason := failures.take(ended)):
-                stop.ask(reason)
+        for count, _ in enumerate(sweep.engine.dispatch(supervise, num_left, workers), 1):
+            if count > num_left - workers:  # a core is idle from now on
+                sweep.runtimes.start("tensorflow")
     # Without a leader it matters why, even where no trial is left.
     return "" if _is_done(sweep) and sweep.study.leader() else stop.reason
 
@@ -156,7 +172,18 @@ def _count_workers(sweep: _Sweep, num_left: int) -> int:
     """Decide how many trials run at a time, and say where that is not what one would expect."""
     asked, threads = sweep.spec.limits.workers, sweep.record["threads"]
     slots = sweep.devices.num_slots
-    workers = divide_cores(asked, num_left, threads=threads, gpu_slots=slots).workers
+    memory = share_memory(sweep.record.get("trial_memory"), read_room())
+    given = sweep.spec.resources.threads  # the recorded threads may have followed from memory
+    by_cores = divide_cores(asked, num_left, threads=given, gpu_slots=slots).workers
+    workers = divide_cores(
+        asked, num_left, threads=threads, gpu_slots=slots, memory_slots=memory.slots
+    ).workers
+    if memory.slots is not None and asked == "auto" and memory.slots < by_cores:
+        sweep.observer(
+            Notice(f"{workers} at a time and not {by_cores} trials: {memory.describe()}")
+        )
+    elif memory.slots is not None and workers > memory.slots:
+        sweep.observer(Notice(f"{workers} workers may be too many: {memory.describe()}"))
     if asked != "auto" and slots is not None and min(asked, num_left) > slots:
         sweep.observer(
             Notice(
@@ -230,30 +257,10 @@ def _export_leader(sweep: _Sweep) -> None:
         return
     sweep.observer(Notice(f"exporting trial {leader.number:04d}"))
 
-    def write_model(number: int, destination: Path) -> dict[str, Any]:
-        request = {
-            "task": "export",
-            "folder": str(sweep.paths.root),
-            "number": number,
-            "destination": str(destination),
-            "threads": sweep.record["threads"],
-        }
-        written = lend_to(sweep.engine.run_task, sweep.devices)(request, lambda _: {})
-        if isinstance(written, Death):
-            raise BundleError(f"trial {number:04d}: export: {explain_death(written).reason}")
-        if written.get("cause") == Cause.DISK_FULL:
-            raise OSError(errno.ENOSPC, written["error"])
-        if "error" in written:
-            raise BundleError(f"trial {number:04d}: export: {written['error']}")
-        return written
-
-    origin = {
-        "sweep_id": sweep.record["sweep_id"],
-        "versions": sweep.record["fingerprint"]["versions"],
-        "data": sweep.record["data"],
-        "data_parts": sweep.record["data_parts"],
-    }
-    export_bundle(sweep.paths, sweep.spec, leader, write_model, origin)
+    run_task = lend_to(sweep.engine.run_task, sweep.devices)
+    exporter = Exporter(sweep.paths, sweep.spec, sweep.record, run_task, sweep.runtimes)
+    manifest = exporter.export(leader, sweep.paths.bundle.root)
+    tell_failures(manifest, lambda text: sweep.observer(Notice(text)))
 
 
 def _is_exported(paths: SweepPaths, number: int) -> bool:

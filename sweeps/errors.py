@@ -6,6 +6,7 @@
     ├── SpecError                2   the space file says something impossible; all mistakes at once
     ├── CheckError               2   the model or the data fail before the first training step
     ├── OptionError              2   an argument of a command or function makes no sense
+    ├── InputError               2   what a model is to predict on does not fit it
     ├── MissingExtraError        2   an optional package is not installed
     ├── SweepExistsError         2   `run` on a folder that already holds a sweep
     ├── SweepNotFoundError       2   a folder that holds no sweep
@@ -101,6 +102,12 @@ class CheckError(SweepsError):
 
 class OptionError(SweepsError):
     """An argument makes no sense; the message says which and what would."""
+
+    exit_status = 2
+
+
+class InputError(SweepsError):
+    """What a model was asked about does not fit it: a shape, a type, a value, a file."""
 
     exit_status = 2
 

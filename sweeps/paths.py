@@ -16,8 +16,17 @@
         log.txt                  output of the trial process
         outcome.json             how the trial ended, and why
         refused.json             what an attempt said after a newer one had begun; rarely there
-      bundle/                    the leader, verified
-        manifest.json  model.keras
+      bundle/                    the leader, proven before it got this name
+        manifest.json            digests of all files, and where the model came from
+        model.keras              the model in Keras' own format
+        saved_model/1/           as a SavedModel, in the layout of TensorFlow Serving
+        model.onnx model.tflite  for ONNX and LiteRT runtimes, where they were asked for
+        samples/                 inputs.npz, and the outputs.npz that the model gives for them
+        MLmodel                  for MLflow, and servers that read its folders
+        requirements.txt         what has to be installed to load it
+        README.md                the model card, with its picture learning_curve.svg
+        preprocessing.py         a copy of the code that makes its inputs, where one is named
+      bundle-0012/               another trial, exported; bundle-ensemble/, bundle-retrained/
 """
 
 from __future__ import annotations
@@ -102,6 +111,56 @@ class BundlePaths:
         """The model in Keras' own format."""
         return self.root / "model.keras"
 
+    @property
+    def card(self) -> Path:
+        """What a person wants to know of the model, in Markdown."""
+        return self.root / "README.md"
+
+    @property
+    def curve(self) -> Path:
+        """The learning curve that the card shows."""
+        return self.root / "learning_curve.svg"
+
+    @property
+    def saved_model(self) -> Path:
+        """The model as a SavedModel: version 1 of the model that its parent folder is."""
+        return self.root / "saved_model" / "1"
+
+    @property
+    def onnx(self) -> Path:
+        """The model for ONNX runtimes."""
+        return self.root / "model.onnx"
+
+    @property
+    def litert(self) -> Path:
+        """The model for LiteRT, which was called TensorFlow Lite."""
+        return self.root / "model.tflite"
+
+    @property
+    def sample_inputs(self) -> Path:
+        """A few inputs, arrays by the name of the input."""
+        return self.root / "samples" / "inputs.npz"
+
+    @property
+    def sample_outputs(self) -> Path:
+        """What the model gives for them, arrays by the name of the output."""
+        return self.root / "samples" / "outputs.npz"
+
+    @property
+    def preprocessing(self) -> Path:
+        """A copy of the code that makes the model's inputs of raw data."""
+        return self.root / "preprocessing.py"
+
+    @property
+    def mlmodel(self) -> Path:
+        """Tells MLflow, and servers that read its folders, how to load the model."""
+        return self.root / "MLmodel"
+
+    @property
+    def requirements(self) -> Path:
+        """What has to be installed to load the model."""
+        return self.root / "requirements.txt"
+
 
 @dataclass(frozen=True)
 class SweepPaths:
@@ -142,6 +201,20 @@ class SweepPaths:
     def bundle(self) -> BundlePaths:
         """The exported leader."""
         return BundlePaths(self.root / "bundle")
+
+    def exported(self, number: int) -> BundlePaths:
+        """Name the bundle of a trial that is not the leader."""
+        return BundlePaths(self.root / f"bundle-{number:04d}")
+
+    @property
+    def ensemble(self) -> BundlePaths:
+        """The exported mean of several trials."""
+        return BundlePaths(self.root / "bundle-ensemble")
+
+    @property
+    def retrained(self) -> BundlePaths:
+        """The leader's parameters, trained again on all data."""
+        return BundlePaths(self.root / "bundle-retrained")
 
     def trial(self, number: int) -> TrialPaths:
         """Name the files of trial `number`, which starts at 0 and has four digits or more."""

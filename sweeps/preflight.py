@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeps.bundles.extras import find_missing
 from sweeps.checkpoints.template import find_template_problems
 from sweeps.engines import ENGINES
 from sweeps.engines._base import Engine
 from sweeps.errors import CheckError, OptionError, Problem
-from sweeps.search.proposals import sort_parents_first
+from sweeps.search.parents import sort_parents_first
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.samplers import SAMPLERS
 from sweeps.spec.builds import MeasuredEpoch
@@ -28,6 +29,8 @@ from sweeps.worker.devices import lend_to, open_devices
 from sweeps.worker.discovery import Discovery, discover
 from sweeps.worker.estimates import Estimate, estimate
 from sweeps.worker.limits import divide_cores
+from sweeps.worker.memory import read_room
+from sweeps.worker.memory_share import guess_need, judge_need, share_memory
 from sweeps.worker.messages import Message
 from sweeps.worker.outcomes import Death, explain_death
 from sweeps.worker.space_checks import find_space_problems
@@ -97,7 +100,7 @@ def check(space: str | Path, *, overrides: Sequence[str] = (), build: bool = Tru
         return CheckReport(spec)
     with start_engine("local") as engine:
         found, discovery = _inspect(engine, spec, Path(space))
-        return _report_check(spec, found, _make_plan(engine, spec, discovery))
+        return _report_check(spec, found, _make_plan(engine, spec, found, discovery))
 
 
 def plan(space: str | Path, *, overrides: Sequence[str] = ()) -> PlanReport:
@@ -113,13 +116,20 @@ def plan(space: str | Path, *, overrides: Sequence[str] = ()) -> PlanReport:
     """
     spec = load_space(space, overrides)
     with start_engine("local") as engine:
-        _, discovery = _inspect(engine, spec, Path(space))
-        return _make_plan(engine, spec, discovery)
+        found, discovery = _inspect(engine, spec, Path(space))
+        return _make_plan(engine, spec, found, discovery)
 
 
 def load_space(space: str | Path, overrides: Sequence[str]) -> SweepSpec:
     """Read a space file and check all that can be checked without TensorFlow."""
-    checks = (_check_template, _check_members, _check_repetitions, _check_checkpoint, _check_keep)
+    checks = (
+        _check_template,
+        _check_members,
+        _check_repetitions,
+        _check_checkpoint,
+        _check_keep,
+        _check_formats,
+    )
     return load_spec(space, rooms=_ROOMS, overrides=overrides, checks=checks)
 
 
@@ -206,6 +216,13 @@ def _check_keep(spec: SweepSpec) -> Iterator[tuple[str, str]]:
         )
 
 
+def _check_formats(spec: SweepSpec) -> Iterator[tuple[str, str]]:
+    """Find formats whose packages are missing, before a model has cost hours."""
+    for name in spec.export.formats:
+        if missing := find_missing(name):
+            yield "export.formats", str(missing)
+
+
 def _check_batch_metrics(spec: SweepSpec) -> Iterator[tuple[str, str]]:
     """In the middle of an epoch only training metrics exist, and no mean over repeats."""
     key, given = "checkpoint.save_freq", spec.checkpoint.save_freq
@@ -243,6 +260,7 @@ def inspect_space(engine: Engine, spec: SweepSpec, space: Path) -> Message:
     """
     found, discovery = _inspect(engine, spec, space)
     found["disk_bytes"] = estimate(spec, discovery, None).disk_bytes
+    found["trial_memory"] = _find_need(engine, spec, found, discovery)
     return found
 
 
@@ -269,6 +287,7 @@ def warn_of_disk(folder: Path, needed: int | None) -> str | None:
 
 def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Discovery]:
     threads = divide_cores("auto", 1).threads
+    engine.hold_data(spec.data, spec.seed)
     run_task = lend_to(engine.run_task, open_devices(spec.resources))
     discovery = discover(run_task, spec, threads=threads)
     known = discovery.space
@@ -286,7 +305,30 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
     return found, discovery
 
 
-def _make_plan(engine: Engine, spec: SweepSpec, discovery: Discovery) -> PlanReport:
+def _find_need(engine: Engine, spec: SweepSpec, found: Message, discovery: Discovery) -> int | None:
+    """Find how much memory a trial needs; trains for it only where memory might be short."""
+    guess = guess_need(found.get("memory_bytes"))
+    share = share_memory(guess, read_room())
+    slots = open_devices(spec.resources).num_slots
+    wanted = divide_cores(
+        spec.limits.workers, spec.limits.trials, threads=spec.resources.threads, gpu_slots=slots
+    )
+    if share.slots is None or share.slots >= wanted.workers:
+        return guess
+    epoch = _measure_epoch(engine, spec, discovery)
+    return judge_need(epoch.memory_bytes if epoch else None, guess)
+
+
+def _make_plan(engine: Engine, spec: SweepSpec, found: Message, discovery: Discovery) -> PlanReport:
+    """Measure an epoch, and tell what the sweep will need."""
+    epoch = _measure_epoch(engine, spec, discovery)
+    guess = guess_need(found.get("memory_bytes"))
+    need = judge_need(epoch.memory_bytes if epoch else None, guess)
+    slots = share_memory(need, read_room()).slots
+    return PlanReport(spec, discovery, estimate(spec, discovery, epoch, memory_slots=slots))
+
+
+def _measure_epoch(engine: Engine, spec: SweepSpec, discovery: Discovery) -> MeasuredEpoch | None:
     """Measure an epoch as a trial would train it, in a process of its own."""
     given, devices = spec.resources.threads, open_devices(spec.resources)
     threads = divide_cores(
@@ -299,8 +341,7 @@ def _make_plan(engine: Engine, spec: SweepSpec, discovery: Discovery) -> PlanRep
         timeout_seconds=MEASURING_SECONDS,
     )
     is_known = not isinstance(measured, Death) and measured["epoch"] is not None
-    epoch = MeasuredEpoch(**measured["epoch"]) if is_known else None  # type: ignore[index]
-    return PlanReport(spec, discovery, estimate(spec, discovery, epoch))
+    return MeasuredEpoch(**measured["epoch"]) if is_known else None  # type: ignore[index]
 
 
 def _default_values(parameters: tuple[Parameter, ...]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sweeps.errors import SweepNotFoundError
 from sweeps.lock import is_held
 from sweeps.paths import SweepPaths, is_file_name
 from sweeps.search.front import find_front, find_leader
-from sweeps.search.study import read_study
+from sweeps.search.replay import read_study
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import SweepSpec, spec_from_json
 from sweeps.spec.parameters import parameter_from_json

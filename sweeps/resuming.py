@@ -155,11 +155,13 @@ def _find_moved(
     now = now.resolve()
     targets = {key: move_target(text, before, now) for key, text in list_targets(spec).items()}
     callbacks = {"callbacks": targets.get("training.callbacks")}
+    preprocessing = {"preprocessing": targets.get("export.preprocessing")}
     moved = spec.model_copy(
         update={
             "model": targets["model"],
             "data": targets["data"],
             "training": spec.training.model_copy(update=callbacks),
+            "export": spec.export.model_copy(update=preprocessing),
         }
     )
     return moved, (before if moved == spec else now)

@@ -47,6 +47,8 @@ from sweeps.warm_start.queue import Queued, list_ranks, queue_in_new_sweep, queu
 from sweeps.worker.devices import open_devices
 from sweeps.worker.events import Notice, Observer, ignore_events
 from sweeps.worker.limits import Share, divide_cores
+from sweeps.worker.memory import read_room
+from sweeps.worker.memory_share import share_memory
 from sweeps.worker.messages import Message
 
 __all__ = [
@@ -93,7 +95,7 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
         CheckError: The model or the data are; nothing was trained and no folder is left.
         SweepExistsError: The folder holds a sweep already.
     """
-    spec = _decide_workers(load_space(space, overrides))
+    spec = load_space(space, overrides)
     queued = _name_candidates(enqueue)
     check_candidates(spec, queued)
     paths = SweepPaths((Path(results) / spec.name).resolve())
@@ -101,6 +103,7 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
     with start_engine(engine) as started:
         observer(Notice("checking data and model"))
         found = inspect_space(started, spec, Path(space))
+        spec = _decide_workers(spec, found["trial_memory"])
         if warning := warn_of_disk(paths.root, found["disk_bytes"]):
             observer(Notice(warning))
         with _holding_new_folder(paths, fresh=fresh):
@@ -218,15 +221,20 @@ def enqueue(
     return queue_trials(SweepPaths(Path(folder).resolve()), given, ranks, top=top)
 
 
-def load(folder: str | Path) -> Any:
+def load(folder: str | Path, *, custom_module: str | Path | None = None) -> Any:
     """Load the best model of a sweep, or the model of a bundle, as a compiled `keras.Model`.
+
+    Args:
+        folder: A sweep or a bundle.
+        custom_module: Python file, or dotted name of a module, that registers the model's own
+            classes; the manifest lists these as ``custom_objects``. Nothing is imported unasked.
 
     Raises:
         SweepNotFoundError: The folder is neither a sweep nor a bundle.
         NoLeaderError: The sweep has no bundle yet.
         BundleError: The bundle was changed since it was exported.
     """
-    return load_bundle(Path(folder))
+    return load_bundle(Path(folder), custom_module=custom_module)
 
 
 def _go_on(
@@ -245,6 +253,8 @@ def _go_on(
         def confirm(study: Study) -> tuple[Mapping[str, Any], Sequence[str]]:
             # By now the engine has imported what it needs to load the data, or nearly so.
             is_needed = "add_trials" in options or is_work_left(found.spec, study.trials())
+            if is_needed:
+                started.hold_data(found.spec.data, found.spec.seed)
             all_found = compare_data(found, started) if is_needed else found
             refuse_changes(paths.root, () if accept_change else all_found.changes)
             return all_found.updates, all_found.changes
@@ -253,19 +263,24 @@ def _go_on(
         return conduct(paths, found.spec, started, observer, **options)
 
 
-def _decide_workers(spec: SweepSpec) -> SweepSpec:
+def _decide_workers(spec: SweepSpec, trial_memory: int | None) -> SweepSpec:
     """Write down how many workers a deterministic sweep has: what a trial knows depends on it."""
     if not spec.deterministic:
         return spec
-    workers = _divide(spec, sys.maxsize).workers
+    workers = _divide(spec, sys.maxsize, trial_memory).workers
     limits = spec.limits.model_copy(update={"workers": workers})
     return spec.model_copy(update={"limits": limits})
 
 
-def _divide(spec: SweepSpec, trials: int) -> Share:
+def _divide(spec: SweepSpec, trials: int, trial_memory: int | None) -> Share:
     resources = spec.resources
-    slots = open_devices(resources).num_slots
-    return divide_cores(spec.limits.workers, trials, threads=resources.threads, gpu_slots=slots)
+    return divide_cores(
+        spec.limits.workers,
+        trials,
+        threads=resources.threads,
+        gpu_slots=open_devices(resources).num_slots,
+        memory_slots=share_memory(trial_memory, read_room()).slots,
+    )
 
 
 def _name_candidates(mappings: Sequence[Mapping[str, Scalar]]) -> list[Candidate]:
@@ -344,6 +359,7 @@ def _create_folder(
 
 
 def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
+    share = _divide(spec, spec.limits.trials, found["trial_memory"])
     return {
         "schema": SCHEMA,
         "sweep_id": uuid.uuid4().hex,
@@ -354,5 +370,8 @@ def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:
         "data": found["data"],
         "data_parts": found["data_parts"],
         # Part of every trial's identity: another count changes the last bits of the weights.
-        "threads": _divide(spec, spec.limits.trials).threads,
+        "threads": share.threads,
+        # What the number of workers follows from, at each start anew; the number is this start's.
+        "trial_memory": found["trial_memory"],
+        "workers": share.workers,
     }

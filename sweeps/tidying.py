@@ -13,7 +13,7 @@ from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.reading import read_sweep_record
 from sweeps.search.front import find_leader
-from sweeps.search.study import read_study
+from sweeps.search.replay import read_study
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import SweepSpec, spec_from_json
 from sweeps.spec.units import parse_size

@@ -71,15 +71,32 @@ def local_engine() -> Iterator[object]:
     engine.close()
 
 
+@pytest.fixture(scope="session")
+def runtimes() -> Iterator[object]:
+    """Prove formats in the same clean processes all session long; they are started when needed."""
+    from sweeps.bundles.clean_child import Runtimes
+
+    with Runtimes() as shared:
+        yield shared
+
+
+@pytest.fixture(autouse=True)
+def _share_runtimes(runtimes: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let exports of this process use them: importing TensorFlow anew for each takes seconds."""
+    from sweeps.bundles import clean_child
+
+    monkeypatch.setattr(clean_child, "open_runtimes", lambda: contextlib.nullcontext(runtimes))
+
+
 @pytest.fixture
 def shared_engine(local_engine: object, monkeypatch: pytest.MonkeyPatch) -> object:
     """Let sweeps in this process use the session's engine; it is a real one, only started once."""
-    from sweeps import preflight, sweep
+    from sweeps import exporting, preflight, sweep
 
     @contextlib.contextmanager
     def start(name: str) -> Iterator[object]:
         yield local_engine
 
-    for module in (preflight, sweep):
+    for module in (exporting, preflight, sweep):
         monkeypatch.setattr(module, "start_engine", start)
     return local_engine

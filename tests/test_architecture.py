@@ -41,6 +41,10 @@ LAYERS = {
     "preflight": 5,
     "reading": 5,
     "conductor": 6,
+    "ensembling": 6,
+    "exporter": 6,
+    "exporting": 6,
+    "retraining": 6,
     "resuming": 6,
     "warm_start": 6,
     "tidying": 6,
@@ -61,6 +65,11 @@ NEIGHBOURS = {
     ("lock", "durable"),
     ("checkpoints", "spec"),
     ("bundles", "worker"),
+    ("exporter", "ensembling"),
+    ("conductor", "exporter"),
+    ("exporting", "exporter"),
+    ("exporting", "ensembling"),
+    ("retraining", "exporting"),
 }
 
 HEAVY = ("keras", "keras_tuner", "tensorflow")
@@ -85,11 +94,14 @@ ENVIRONMENT_ROOMS = ("cli", "__main__")
 ENVIRONMENT_ALLOWED = {
     "sweeps.worker.fork_server": "sets the threads and the log level of the processes it starts",
     "sweeps.worker.devices": "looks which GPUs CUDA_VISIBLE_DEVICES leaves us, as CUDA would",
+    "sweeps.bundles.clean_child": "makes the environment of a clean process anew",
     "sweeps.training.runtime": "sets CUDA_VISIBLE_DEVICES, by which CUDA hears of the trial's GPU",
 }
 
 PUBLIC_NAMES = [
+    "BundleReport",
     "CheckReport",
+    "ExportReport",
     "PlanReport",
     "SpecError",
     "SweepReport",
@@ -97,12 +109,16 @@ PUBLIC_NAMES = [
     "TrialRecord",
     "check",
     "enqueue",
+    "export",
     "extend",
     "load",
     "plan",
+    "predict",
     "read",
     "resume",
+    "retrain",
     "run",
+    "verify",
 ]
 
 

@@ -211,7 +211,7 @@ def test_extend_interrupted_and_resumed_equals_a_longer_sweep(
     assert run_command_line(["show", str(folder), "2"]) == 0
     assert f"trial {report.trials[2].extends.number:04d}" in capsys.readouterr().out
     assert run_command_line(["status", str(folder)]) == 0
-    assert "2 of 2 finished: 4 complete" in capsys.readouterr().out
+    assert "2 of 2 finished and 2 extended: 4 complete" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("shared_engine")

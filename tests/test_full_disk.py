@@ -18,7 +18,7 @@ import pytest
 
 import sweeps
 import sweeps.bundles.export
-import sweeps.worker.supervisor
+import sweeps.worker.conclusions
 from sweeps import durable
 from sweeps.checkpoints.store import open_best
 from sweeps.durable import is_disk_full, read_json
@@ -119,7 +119,7 @@ def test_driver_on_a_full_disk_pauses_and_does_again_what_failed(
     with monkeypatch.context() as patch:
         fail_calls(patch, JournalBackend, "_write_once", range(12, 14))
         fail_calls(patch, JournalBackend, "_write_once", range(30, 31))
-        fail_calls(patch, sweeps.worker.supervisor, "write_json", range(1))
+        fail_calls(patch, sweeps.worker.conclusions, "write_json", range(1))
         fail_calls(patch, sweeps.bundles.export, "write_manifest", range(1))
         full_disk.append(False)
         report = sweeps.run(space, results=tmp_path / "full", observer=watcher)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -11,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import joblib
+import pytest
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import sweeps
 from sweeps.engines.local import LocalEngine
@@ -48,7 +54,7 @@ parameters:
 sampler: random
 pruner: none
 training: {epochs: 2, batch_size: 16}
-resources: {memory: 1GB}
+resources: {memory: 600MB}
 """
 
 
@@ -118,7 +124,7 @@ def test_whatever_a_trial_does_its_siblings_are_the_same_bit_for_bit(
         faults += [fault] if index % 4 else [fault, SIBLING]
     hostile, clean = Place(tmp_path / "hostile"), Place(tmp_path / "clean")
     server = _server_of(local_engine).pid
-    hostile.run(faults, "12s")
+    hostile.run(faults, "15s")
     assert list_children(server) == []
     clean.run([fault if fault == SIBLING else HARMLESS for fault in faults], "10m")
     assert _server_of(local_engine).pid == server  # it has lived through all of this
@@ -129,6 +135,8 @@ def test_whatever_a_trial_does_its_siblings_are_the_same_bit_for_bit(
     for number, fault in enumerate(faults):
         outcome = hostile.read(number, "outcome.json")
         ended[fault] = (outcome["state"], outcome["cause"])
+        if fault in ("segfault", "abort", "loop", "deadlock"):  # where it was is told, too
+            assert re.search(rf"hostile_model\.py:\d+, in {fault}\)", outcome["reason"])
     assert ended == {SIBLING: ("complete", None), **ENDS}
     check_output(hostile, faults)
     assert hostile.list_litter() == ["root.log", "written_here.txt"]
@@ -147,6 +155,14 @@ def check_output(place: Place, faults: list[str]) -> None:
     for fault, text in logs.items():
         assert ("print_much:" in text) == (fault == "disturb")
         assert ("by the root logger" in text) == (fault == "disturb")
+
+
+def test_red_control_a_pool_of_processes_loses_the_siblings() -> None:
+    """With joblib's own processes one that dies takes all the others' work along."""
+    ends = [os._exit if number == 2 else abs for number in range(6)]
+    with pytest.raises(TerminatedWorkerError):
+        joblib.Parallel(n_jobs=2)(joblib.delayed(end)(1) for end in ends)
+    get_reusable_executor().shutdown(wait=True)
 
 
 def test_hash_of_weights_tells_weights_apart(tmp_path: Path) -> None:

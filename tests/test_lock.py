@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,26 @@ def test_hold_sweep_takes_over_from_a_killed_process_at_once(tmp_path: Path) -> 
     assert not is_held(path)
     with hold_sweep(path):
         assert is_held(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda: {"pid": os.getppid(), "host": os.uname().nodename},
+        lambda: {"pid": 1, "host": "another-host", "since": "2020-01-01 00:00:00"},
+        lambda: {"pid": os.getpid(), "host": os.uname().nodename, "boot": "another"},
+    ],
+    ids=["a process that lives", "another machine", "our own number"],
+)
+def test_hold_sweep_does_not_believe_what_the_file_says(
+    tmp_path: Path, content: Callable[[], dict[str, object]]
+) -> None:
+    """A number may be another process' by now, or stem from another boot: only the lock counts."""
+    path = tmp_path / "sweep.lock"
+    path.write_text(json.dumps(content()))
+    assert not is_held(path)
+    with hold_sweep(path):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
 
 
 def test_is_held_of_a_sweep_that_was_never_run(tmp_path: Path) -> None:

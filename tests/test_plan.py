@@ -48,7 +48,7 @@ def test_plan_tells_space_models_and_needs(make_declaring: MakeSpace) -> None:
     assert smallest.num_weights == 4 * 4 + 4 + 4 * 2 + 2
     assert largest.num_weights == 4 * 8 + 8 + 2 * (8 * 8 + 8) + 8 * 2 + 2
     assert (largest.checkpoint_bytes or 0) > (smallest.checkpoint_bytes or 0) > 10_000
-    assert report.estimate.disk_bytes == (3 + 3 + 3 + 1) * (largest.checkpoint_bytes or 0)
+    assert report.estimate.disk_bytes == (3 + 3 + 3 + 2) * (largest.checkpoint_bytes or 0)
     assert report.estimate.seconds is not None
     assert report.discovery.failures == ()
 

@@ -12,6 +12,7 @@ import pytest
 
 import sweeps
 from sweeps.cli.outcome import tell_outcome
+from sweeps.engines.local import LocalEngine
 from sweeps.paths import SweepPaths
 from sweeps.reading import SweepReport
 from sweeps.worker.events import Event, Notice
@@ -127,9 +128,15 @@ def test_run_out_of_memory_again_is_infeasible(
 
 
 def test_run_same_error_in_the_first_trials_ends_the_sweep(
-    run_faulty: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], shared_engine: object
+    run_faulty: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    local_engine: LocalEngine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first three tell enough: the error is shown once, and the sweep goes on once mended."""
+    dispatch = local_engine.dispatch  # here one whose results are heard of when it is too late
+    monkeypatch.setattr(local_engine, "dispatch", lambda *given: iter(list(dispatch(*given))))
     report = run_faulty("raise", trials=20)
     failed = [trial for trial in report.trials if trial.state == "failed"]
     assert 3 <= len(failed) <= 4, "the other worker may have been training one"

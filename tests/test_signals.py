@@ -63,8 +63,9 @@ def signal_when_held(code: Path, number: signal.Signals) -> None:
     threading.Thread(target=wait_and_send).start()
 
 
-def test_sigterm_in_mid_epoch_saves_the_batch_and_resume_is_exact(
-    make_space: MakeSpace, tmp_path: Path, code: Path
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_signal_in_mid_epoch_saves_the_batch_and_resume_is_exact(
+    make_space: MakeSpace, tmp_path: Path, code: Path, number: signal.Signals, status: int
 ) -> None:
     """An epoch of 20 s is not waited for; history and weights are those of an undisturbed trial."""
     space = make_space(
@@ -83,8 +84,8 @@ def test_sigterm_in_mid_epoch_saves_the_batch_and_resume_is_exact(
         (code / "BRAKE").touch()
         wait_for(paths.trial(0).params)
         time.sleep(2)
-        driver.send_signal(signal.SIGTERM)
-        assert driver.wait(timeout=60) == 75
+        driver.send_signal(number)
+        assert driver.wait(timeout=60) == status
     (code / "BRAKE").unlink()
     states = [path.name for path in paths.trial(0).latest.iterdir()]
     assert any("-batch-" in name for name in states)

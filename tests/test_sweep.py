@@ -57,8 +57,18 @@ def test_run_leaves_the_folder_that_paths_draws(make_space: MakeSpace, tmp_path:
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     checkpoint = sweeps.read(root).trials[0].checkpoint
     assert names == [
+        "bundle/MLmodel",
+        "bundle/README.md",
+        "bundle/learning_curve.svg",
         "bundle/manifest.json",
         "bundle/model.keras",
+        "bundle/requirements.txt",
+        "bundle/samples/inputs.npz",
+        "bundle/samples/outputs.npz",
+        "bundle/saved_model/1/fingerprint.pb",
+        "bundle/saved_model/1/saved_model.pb",
+        "bundle/saved_model/1/variables/variables.data-00000-of-00001",
+        "bundle/saved_model/1/variables/variables.index",
         "space.yaml",
         "spec.json",
         "study.journal",

@@ -7,8 +7,9 @@ from typing import Any
 
 from sweeps.bundles.manifest import verify_files
 from sweeps.durable import refuse_links
-from sweeps.errors import NoLeaderError, SweepNotFoundError
+from sweeps.errors import NoLeaderError, OptionError, SweepNotFoundError
 from sweeps.paths import BundlePaths, SweepPaths
+from sweeps.spec.targets import is_file_source
 
 
 def find_bundle(folder: Path) -> BundlePaths:
@@ -32,8 +33,13 @@ def find_bundle(folder: Path) -> BundlePaths:
     )
 
 
-def load_bundle(folder: Path) -> Any:
+def load_bundle(folder: Path, *, custom_module: str | Path | None = None) -> Any:
     """Load a model whose files are exactly those that were exported.
+
+    Args:
+        folder: A bundle, or a sweep that has one.
+        custom_module: Python file, or dotted name of a module, that registers the model's own
+            classes. It is imported; nothing else of the user's ever is.
 
     Returns:
         A compiled ``keras.Model``.
@@ -48,4 +54,23 @@ def load_bundle(folder: Path) -> Any:
     verify_files(bundle)
     from sweeps.training.models import load_model
 
+    if custom_module is not None:
+        from sweeps.training.user_code import load_module
+
+        load_module(resolve_module(custom_module))
     return load_model(bundle.model)
+
+
+def resolve_module(source: str | Path) -> str:
+    """Give the absolute path of a Python file, and the name of a module as it is.
+
+    Raises:
+        OptionError: There is no such file.
+    """
+    text = str(source)
+    if not is_file_source(text):
+        return text
+    path = Path(text).resolve()
+    if path.suffix != ".py" or not path.is_file():
+        raise OptionError(f"custom module: got {text!r}; expected a Python file that exists.")
+    return str(path)

@@ -20,6 +20,7 @@ from sweeps.errors import (
     describe_traceback,
     mask_secrets,
 )
+from sweeps.report.text import clean_lines
 from sweeps.worker.signals import raising_on_sigterm
 
 PROGRAM = "python -m sweeps"
@@ -170,7 +171,8 @@ def _tell_usage(error: Any) -> int:
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"{mask_secrets(text)}\n")
+    # A name in a stranger's folder may be in it: nothing of it is to command the terminal.
+    sys.stderr.write(f"{clean_lines(mask_secrets(text))}\n")
 
 
 def _flush_stdout() -> None:

@@ -1,13 +1,16 @@
-"""How a finished `run` or `resume` is told, and the exit status it stands for."""
+"""How a finished `run`, `resume` or export is told, and the exit status it stands for."""
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sweeps.exporting import ExportReport
     from sweeps.reading import SweepReport
     from sweeps.report._base import View
+    from sweeps.worker.events import Event
 
 STOPPED_STATUS = {"interrupted": 130, "terminated": 75}
 
@@ -35,3 +38,21 @@ def tell_outcome(report: SweepReport) -> int:
     if report.stopped in STOPPED_STATUS:
         return STOPPED_STATUS[report.stopped]
     return 0 if report.best and report.stopped in {"", "timeout"} else 1
+
+
+def tell_notice(event: Event) -> None:
+    """Print on standard error what an export says of its progress."""
+    from sweeps.worker.events import Notice
+
+    if isinstance(event, Notice):
+        sys.stderr.write(f"{event.text}\n")
+
+
+def tell_export(report: ExportReport) -> int:
+    """Print where a bundle is, and return the exit status: 1 where a format is missing in it."""
+    from sweeps.ensembling import describe_comparison
+
+    for line in describe_comparison(report.manifest):
+        sys.stderr.write(f"{line}\n")
+    sys.stdout.write(f"{report.place}\n")
+    return 1 if report.failures else 0

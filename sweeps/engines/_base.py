@@ -18,6 +18,17 @@ class Engine(Protocol):
     to import Keras; the constructor returns at once.
     """
 
+    def hold_data(self, target: str, seed: int) -> None:
+        """Have the data of a sweep loaded once for all tasks that come, if that can be.
+
+        It returns at once; the next task waits for the data. What cannot be shared, each task loads
+        for itself: they do not notice. Called again, it is loaded again.
+
+        Args:
+            target: The space file's ``data``.
+            seed: The sweep's seed.
+        """
+
     def run_task(
         self,
         request: Mapping[str, Any],

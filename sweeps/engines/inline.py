@@ -13,6 +13,9 @@ from sweeps.worker.trial_process import perform_task
 class InlineEngine:
     """Runs tasks in this process: breakpoints work, isolation and time limits do not."""
 
+    def hold_data(self, target: str, seed: int) -> None:
+        """Nothing: each task loads its data, in the process where a debugger can see it."""
+
     def run_task(
         self,
         request: Mapping[str, Any],

@@ -15,7 +15,8 @@ import joblib
 
 from sweeps.causes import Cause
 from sweeps.engines._base import Result
-from sweeps.worker.fork_server import Child, ForkServer, ForkServerError
+from sweeps.worker.data_server import DataServer
+from sweeps.worker.fork_server import HOLD_DATA, Child, ForkServer, ForkServerError
 from sweeps.worker.memory import MemoryWatch
 from sweeps.worker.messages import Ask, Line, Message
 from sweeps.worker.outcomes import Death
@@ -28,16 +29,26 @@ _MAX_DEAD_SERVERS = 5
 
 
 class LocalEngine:
-    """Forks every task from a server that has imported Keras already.
+    """Forks every task from a server that has imported Keras already, or also loaded the data.
 
     Where the server dies, its tasks die with it, and the next task gets a new one.
     """
 
     def __init__(self) -> None:
         self._server: ForkServer | None = ForkServer()
+        self._data: DataServer | None = None
         self._memory = MemoryWatch()
         self._replacing = threading.Lock()
         self._num_dead = 0
+
+    def hold_data(self, target: str, seed: int) -> None:
+        """Load the data in a process from which tasks are forked from now on."""
+        assert self._server is not None
+        request = {"task": HOLD_DATA, "data": target, "seed": seed}
+        with self._replacing:
+            older, self._data = self._data, DataServer(self._server, request, self._memory)
+        if older:
+            older.close()
 
     def run_task(
         self,
@@ -87,29 +98,46 @@ class LocalEngine:
         """End the server and all its children."""
         self._memory.close()
         server, self._server = self._server, None
+        data, self._data = self._data, None
         if server:
             server.close()
+        if data:
+            data.close()
 
     def _start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
         while True:
-            server = self._server
+            server, data = self._server, self._data
             assert server is not None
             try:
+                if data and not data.is_broken:
+                    return data.start_child(request)
                 return server.start_child(request)
             except ForkServerError:
-                if not self._replace(server):
+                if not self._replace(server, data):
                     raise
 
-    def _replace(self, dead: ForkServer) -> bool:
-        """Start another server, unless somebody has; False where that would not help."""
+    def _replace(self, server: ForkServer, data: DataServer | None) -> bool:
+        """Start others for those that have died, unless somebody has; False where it is no use."""
         with self._replacing:
-            if self._server is dead:
-                if dead.is_broken or self._num_dead >= _MAX_DEAD_SERVERS:
-                    return False
+            if self._server is server and server.has_failed:
+                return self._replace_server(server)
+            if data and self._data is data and not data.is_broken:
                 self._num_dead += 1
-                self._server = ForkServer()
-                dead.close()
+                is_tried = self._num_dead <= _MAX_DEAD_SERVERS
+                self._data = data.start_again(server) if is_tried else None
+                data.close()
             return self._server is not None
+
+    def _replace_server(self, dead: ForkServer) -> bool:
+        if dead.is_broken or self._num_dead >= _MAX_DEAD_SERVERS:
+            return False
+        self._num_dead += 1
+        self._server = ForkServer()
+        dead.close()
+        if data := self._data:
+            self._data = data.start_again(self._server)
+            data.close()
+        return True
 
 
 class _Clock:
@@ -140,8 +168,11 @@ class _Clock:
 
 
 def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message | Death:
+    poll = select.poll()
+    poll.register(line.fileno(), select.POLLIN)
     while True:
-        if not _wait_for_message(line, clock.seconds_left):
+        if not _wait_for_message(poll, clock.seconds_left):
+            child.write_stacks()
             child.kill()
             child.wait()
             return clock.explain(child.status)
@@ -157,9 +188,7 @@ def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message |
         clock.note_answer(time.monotonic() - asked)
 
 
-def _wait_for_message(line: Line, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(line.fileno(), select.POLLIN)
+def _wait_for_message(poll: select.poll, seconds: float) -> bool:
     # No more than poll takes. What has come already is read even where the time is up.
     return seconds > _LONGEST_POLL_SECONDS or bool(poll.poll(max(0.0, seconds) * 1000))
 

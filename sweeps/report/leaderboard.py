@@ -25,9 +25,11 @@ from sweeps.report.pairs import align
 from sweeps.report.plan import render_space
 from sweeps.report.states import (
     count_ends,
+    count_extended,
     count_finished,
     find_best_so_far,
     find_checkpoint,
+    find_log,
     is_unfinished,
     rank_trials,
     require_leader,
@@ -35,6 +37,7 @@ from sweeps.report.states import (
 from sweeps.report.text import (
     NONE,
     clean,
+    clean_lines,
     count_of,
     describe_stop,
     explain,
@@ -55,7 +58,7 @@ MAX_FAILURES = 5  # failed trials told one by one at the end of a run
 
 def render_outcome(report: SweepReport) -> list[RenderableType]:
     """Tell how a run ended: the leader, its bundle, what failed, and how to go on."""
-    pairs = [*_leader_pairs(report), ("trials", Text(clean(describe_counts(report))))]
+    pairs = [*_leader_pairs(report), ("trials", Text(describe_counts(report)))]
     parts = [Text(), _describe_leader(report), *align([*pairs, *_failure_pairs(report)])]
     return [*parts, Text(), *_render_stop(report)] if report.stopped else parts
 
@@ -95,7 +98,7 @@ def render_best(report: SweepReport) -> list[RenderableType]:
 
 
 def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType]:
-    """Tell everything about one trial: parameters, files, why it ended, and its epochs."""
+    """Tell all of one trial: parameters, files, why it ended, its epochs, a traceback."""
     leads = report.best is not None and report.best.number == trial.number
     head = Text.assemble((f"trial {format_trial(trial.number)}", "bold"), "  ", _style_state(trial))
     head.append("  the best of this sweep" if leads else "", style="green")
@@ -109,9 +112,14 @@ def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType
     checkpoint = find_checkpoint(report, trial)
     if checkpoint:
         pairs.append(("checkpoint", Text(clean(str(shorten_path(checkpoint))))))
-    pairs += _param_pairs(trial)
-    parts = [head, *align(pairs)]
-    return [*parts, Text(), _render_reports(report, trial)] if trial.reports else parts
+    if log := find_log(report, trial):
+        pairs.append(("log", Text(clean(str(shorten_path(log))))))
+    parts = [head, *align([*pairs, *_param_pairs(trial)])]
+    if trial.reports:
+        parts += [Text(), _render_reports(report, trial)]
+    if traceback := read_outcome(report, trial.number).get("traceback"):
+        parts += [Text(), Text(clean_lines(str(traceback)), style="dim")]
+    return parts
 
 
 def render_check(report: CheckReport) -> list[RenderableType]:
@@ -134,10 +142,11 @@ def render_check(report: CheckReport) -> list[RenderableType]:
 
 def describe_counts(report: SweepReport) -> str:
     """Write ``12 of 16 finished: 7 complete, 4 pruned, 1 failed (out of memory)``."""
-    counts = count_ends(report)
-    finished = count_finished(report)
-    told = ", ".join(f"{number} {name}" for name, number in counts.items())
-    return f"{finished} of {report.spec.limits.trials} finished" + (f": {told}" if told else "")
+    finished = f"{count_finished(report)} of {report.spec.limits.trials} finished"
+    if extended := count_extended(report):
+        finished += f" and {extended} extended"
+    told = ", ".join(f"{number} {clean(name)}" for name, number in count_ends(report).items())
+    return finished + (f": {told}" if told else "")
 
 
 def write_load_line(folder: Path) -> str:
@@ -165,7 +174,9 @@ def _leader_pairs(report: SweepReport) -> list[tuple[str, Text]]:
     pairs = [(clean(name), Text(value)) for name, value in list_other_values(report, report.best)]
     pairs += _param_pairs(report.best)
     if report.test_scores:
-        scores = (f"{name} {format_value(score)}" for name, score in report.test_scores.items())
+        scores = (
+            f"{clean(name)} {format_value(score)}" for name, score in report.test_scores.items()
+        )
         pairs.append(("test", Text(", ".join(scores))))
     if report.bundle:
         pairs += [
@@ -211,7 +222,8 @@ def _render_trials(report: SweepReport, trials: Iterable[TrialRecord]) -> Table:
         table.add_column(clean(objective.metric), justify="right", no_wrap=True)
     table.add_column("epoch", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("parameters, or why it failed", overflow="ellipsis", no_wrap=True)
+    # Rich narrows the columns that may wrap first: this one alone, whose cells are cut instead.
+    table.add_column(Text("parameters, or why it failed", no_wrap=True, overflow="ellipsis"))
     for trial in trials:
         table.add_row(
             Text(format_trial(trial.number)),
@@ -220,7 +232,7 @@ def _render_trials(report: SweepReport, trials: Iterable[TrialRecord]) -> Table:
             *(Text(value) for _, value in list_other_values(report, trial)),
             Text(_describe_epoch(report, trial)),
             Text(format_duration(_measure_seconds(trial))),
-            Text(_describe_trial(trial), style="dim"),
+            Text(_describe_trial(trial), style="dim", no_wrap=True, overflow="ellipsis"),
         )
     return table
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.paths import SweepPaths
@@ -23,11 +24,13 @@ from sweeps.report.states import (
     count_states,
     find_best_so_far,
     find_checkpoint,
+    find_log,
     require_leader,
 )
 from sweeps.spec.parameters import parameter_to_json
 
 if TYPE_CHECKING:
+    from sweeps.bundles.verify import BundleReport
     from sweeps.preflight import CheckReport, PlanReport
     from sweeps.reading import SweepReport
     from sweeps.search.trials import TrialRecord
@@ -48,6 +51,26 @@ def record_status(report: SweepReport) -> dict[str, Any]:
         "trials": [record_trial(report, trial) for trial in report.trials],
         "best": record_trial(report, report.best) if report.best else None,
         "front": [trial.number for trial in report.front],
+    }
+
+
+def record_proofs(report: BundleReport) -> dict[str, Any]:
+    """Record what was found of a bundle."""
+    return {
+        "schema": SCHEMA,
+        "folder": str(report.folder),
+        "sweep": report.manifest.get("sweep"),
+        "trial": report.manifest.get("trial"),
+        "files": len(report.manifest["files"]),
+        "formats": {
+            proof.format: {
+                "state": proof.state,
+                "detail": proof.detail,
+                "difference": proof.difference,
+                "repeat_difference": proof.repeat_difference,
+            }
+            for proof in report.proofs
+        },
     }
 
 
@@ -77,6 +100,7 @@ def record_trial_in_full(report: SweepReport, trial: TrialRecord) -> dict[str, A
         "is_best": report.best is not None and report.best.number == trial.number,
         "is_on_front": is_on_front(report, trial),
         "reason": trial.reason,
+        "log": _locate(report, find_log(report, trial)),
         **_record_attempt(report, trial),
         "reports": [
             {"epoch": epoch, "value": value} for epoch, value in sorted(trial.reports.items())
@@ -87,6 +111,7 @@ def record_trial_in_full(report: SweepReport, trial: TrialRecord) -> dict[str, A
 def _record_attempt(report: SweepReport, trial: TrialRecord) -> dict[str, Any]:
     outcome = read_outcome(report, trial.number)
     return {
+        "traceback": outcome.get("traceback", ""),
         "earlier_attempts": outcome.get("earlier_attempts", []),
         "batch_size": outcome.get("batch_size"),
         "gradient_accumulation_steps": outcome.get("gradient_accumulation_steps"),
@@ -107,7 +132,7 @@ def record_trial(report: SweepReport, trial: TrialRecord) -> dict[str, Any]:
         "epoch": trial.epoch,
         "best_epoch": best_epoch,
         "params": dict(trial.params),
-        "checkpoint": _locate_checkpoint(report, trial),
+        "checkpoint": _locate(report, find_checkpoint(report, trial)),
         "attempt": trial.attempt,
         "cause": trial.cause,
         "extends": trial.extends.number if trial.extends else None,
@@ -203,8 +228,7 @@ def _record_sweep(report: SweepReport) -> dict[str, Any]:
     }
 
 
-def _locate_checkpoint(report: SweepReport, trial: TrialRecord) -> str | None:
-    path = find_checkpoint(report, trial)
+def _locate(report: SweepReport, path: Path | None) -> str | None:
     return path.relative_to(report.folder).as_posix() if path else None
 
 

@@ -38,6 +38,12 @@ def find_checkpoint(report: SweepReport, trial: TrialRecord) -> Path | None:
     return SweepPaths(report.folder).trial(trial.number).checkpoints / trial.checkpoint
 
 
+def find_log(report: SweepReport, trial: TrialRecord) -> Path | None:
+    """Locate what a trial printed; None where it has not begun."""
+    path = SweepPaths(report.folder).trial(trial.number).log
+    return path if path.exists() else None
+
+
 def count_states(report: SweepReport) -> dict[str, int]:
     """Count trials by state; every state is there, also those without a trial."""
     counts: Counter[str] = Counter(trial.state for trial in report.trials)
@@ -64,6 +70,11 @@ def _name_end(trial: TrialRecord) -> str:
 def count_finished(report: SweepReport) -> int:
     """Count the trials of the target that are complete, pruned or failed."""
     return sum(trial.state in FINISHED and trial.counts for trial in report.trials)
+
+
+def count_extended(report: SweepReport) -> int:
+    """Count the finished trials that extend others: they are beside the target."""
+    return sum(trial.state in FINISHED and trial.extends is not None for trial in report.trials)
 
 
 def is_unfinished(report: SweepReport) -> bool:

@@ -71,6 +71,14 @@ def clean(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
+def clean_lines(text: str) -> str:
+    """Make printable lines of foreign text; what is no control character stays as it is."""
+    lines = ESCAPE.sub("", text).expandtabs().splitlines()
+    return "\n".join(
+        "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
+    )
+
+
 def count_of(number: int, noun: str) -> str:
     """Write ``1 trial`` or ``2 trials``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

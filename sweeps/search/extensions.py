@@ -11,28 +11,26 @@ from typing import TYPE_CHECKING, Any, cast
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.search.records import EXTENDS
-
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Set
 
 
-def hide_extensions(shown: BaseStorage, storage: BaseStorage) -> BaseStorage:
+def hide_extensions(shown: BaseStorage, extensions: Set[int]) -> BaseStorage:
     """Show the trials of a storage, or of a view of it, without those that extend others.
 
     Args:
         shown: The storage or the view.
-        storage: The storage, which knows of every trial what it is.
+        extensions: Numbers of the trials that extend others; looked at again each time.
     """
-    return cast("BaseStorage", _WithoutExtensions(shown, storage))
+    return cast("BaseStorage", _WithoutExtensions(shown, extensions))
 
 
 class _WithoutExtensions:
     """An Optuna storage whose list of trials has gaps; all else is the storage's own."""
 
-    def __init__(self, shown: BaseStorage, storage: BaseStorage) -> None:
+    def __init__(self, shown: BaseStorage, extensions: Set[int]) -> None:
         self._shown = shown
-        self._storage = storage
+        self._extensions = extensions
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._shown, name)
@@ -44,7 +42,7 @@ class _WithoutExtensions:
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """List the trials that extend no other one."""
-        every = self._storage.get_all_trials(study_id, deepcopy=False)
-        hidden = {trial.number for trial in every if EXTENDS in trial.user_attrs}
         trials = self._shown.get_all_trials(study_id, deepcopy=deepcopy, states=states)
-        return [trial for trial in trials if trial.number not in hidden]
+        if not self._extensions:  # as a rule, and there may be thousands of trials
+            return trials
+        return [trial for trial in trials if trial.number not in self._extensions]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from optuna.storages import BaseStorage
 
 from sweeps.search.extensions import hide_extensions
 from sweeps.search.options import load_options
+from sweeps.search.parents import sort_parents_first
 from sweeps.search.primary import PrimaryStudy
 from sweeps.search.samplers import SAMPLERS
 from sweeps.search.samplers._base import FiniteSampler, Proposal
@@ -39,17 +40,22 @@ class Proposer:
         spec: The sweep's spec.
         storage: Where the study lies.
         study_name: The study in that storage.
+        extensions: Numbers of the trials that extend others, which samplers do not see.
     """
 
-    def __init__(self, spec: SweepSpec, storage: BaseStorage, study_name: str) -> None:
+    def __init__(
+        self, spec: SweepSpec, storage: BaseStorage, study_name: str, extensions: Set[int]
+    ) -> None:
         self._spec = spec
         self._storage = storage
+        self._extensions = extensions
         self._study_name = study_name
         self._window = find_window(spec)
         self._parameters = sort_parents_first(spec.parameters)
         self._constraints = tuple(map(parse_constraint, spec.constraints))
         self._member, self._options = load_options(SAMPLERS, spec.sampler)
         self._random, self._random_options = load_options(SAMPLERS, Choice(name="random"))
+        self._is_finite = isinstance(self._create(self._proposal(0, 0)), FiniteSampler)
         study_id = storage.get_study_id_from_name(study_name)
         self._widened = find_widened(
             self._parameters, storage.get_all_trials(study_id, deepcopy=False)
@@ -64,6 +70,8 @@ class Proposer:
         Raises:
             SpaceExhaustedError: Every configuration has a trial.
         """
+        if not self._is_finite:
+            return
         sampler = self._create(self._proposal(0, 0))
         if isinstance(sampler, FiniteSampler) and sampler.is_exhausted(self._open(sampler, number)):
             raise SpaceExhaustedError(
@@ -108,7 +116,7 @@ class Proposer:
         # A study of its own for each proposal: Optuna caches the list of trials per study.
         window = self._window
         storage = window.narrow(self._storage, number) if window else self._storage
-        storage = hide_extensions(show_widened(storage, self._widened), self._storage)
+        storage = hide_extensions(show_widened(storage, self._widened), self._extensions)
         return PrimaryStudy(self._study_name, storage, sampler)
 
     def _draw(
@@ -151,21 +159,3 @@ class Proposer:
         sampler = self._create(replace(proposal, purpose=name))
         study = self._open(sampler, trial.number)
         return decode(parameter, sampler.sample_independent(study, trial, name, distribution))
-
-
-def sort_parents_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
-    """Order parameters so that each comes after those its conditions name, else as given."""
-    names = {parameter.name for parameter in parameters}
-    ordered: dict[str, Parameter] = {}
-    left = list(parameters)
-    while left:
-        ready = [
-            item
-            for item in left
-            if all(when.parent in ordered or when.parent not in names for when in item.when)
-        ]
-        if not ready:
-            raise InfeasibleSpaceError(f"conditions in a circle: {[item.name for item in left]}")
-        ordered.update({item.name: item for item in ready[:1]})
-        left.remove(ready[0])
-    return tuple(ordered.values())

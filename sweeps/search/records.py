@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from optuna.trial import TrialState as OptunaState
-
-from sweeps.search.space import decode
-from sweeps.search.trials import EndState, Extension, TrialRecord, TrialState
+from sweeps.search.trials import Extension, TrialRecord, TrialState
 from sweeps.spec.conditions import Scalar
-from sweeps.spec.parameters import Parameter
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 # Names of user attributes. `values` also marks a trial whose proposal is complete.
 VALUES = "values"
@@ -27,21 +20,34 @@ OUTCOME_KEYS = ("best_epoch", "checkpoint", "attempt", "cause", "reason", "sprea
 # As `optuna.trial.Trial.set_constraint` writes it; a trial with more than 0 there is infeasible.
 CONSTRAINT = "constraints:model"
 
-_STATES: dict[OptunaState, TrialState] = {
-    OptunaState.COMPLETE: "complete",
-    OptunaState.PRUNED: "pruned",
-    OptunaState.FAIL: "failed",
-    OptunaState.RUNNING: "running",
-    OptunaState.WAITING: "waiting",
-}
-OPTUNA_STATES: dict[EndState, OptunaState] = {
-    "complete": OptunaState.COMPLETE,
-    "pruned": OptunaState.PRUNED,
-    "failed": OptunaState.FAIL,
+# By the numbers that Optuna's states have, in a journal too.
+RUNNING, COMPLETE, PRUNED, FAIL, WAITING = range(5)
+_STATES: dict[int, TrialState] = {
+    COMPLETE: "complete",
+    PRUNED: "pruned",
+    FAIL: "failed",
+    RUNNING: "running",
+    WAITING: "waiting",
 }
 
 
-def to_record(trial: FrozenTrial, metrics: Sequence[str]) -> TrialRecord:
+class StoredTrial(Protocol):
+    """What is read of a trial: Optuna's `FrozenTrial`, or one that was read without Optuna."""
+
+    state: Any
+    values: Any
+    user_attrs: dict[str, Any]
+    params: dict[str, Any]
+    intermediate_values: dict[int, float]
+    datetime_start: datetime | None
+    datetime_complete: datetime | None
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+
+
+def to_record(trial: StoredTrial, metrics: Sequence[str]) -> TrialRecord:
     """Describe an Optuna trial in our words.
 
     Args:
@@ -71,30 +77,21 @@ def to_record(trial: FrozenTrial, metrics: Sequence[str]) -> TrialRecord:
     )
 
 
-def to_state(trial: FrozenTrial) -> TrialState:
+def to_state(trial: StoredTrial) -> TrialState:
     """Name the state of an Optuna trial in our words."""
     return _STATES[trial.state]
 
 
-def last_epoch(trial: FrozenTrial) -> int:
+def last_epoch(trial: StoredTrial) -> int:
     """Find the last reported epoch, its value finite or not; 0 before the first report."""
     epochs = [*trial.intermediate_values, *trial.user_attrs.get(NOT_FINITE, [])]
     return max(epochs, default=0)
 
 
-def read_params(trial: FrozenTrial) -> dict[str, Scalar]:
+def read_params(trial: StoredTrial) -> dict[str, Scalar]:
     """Read a trial's values; a trial that is still being proposed has those drawn so far."""
     recorded = trial.user_attrs.get(VALUES) or trial.user_attrs.get(QUEUED) or {}
     return {**trial.params, **recorded}
-
-
-def find_value(trial: FrozenTrial, parameter: Parameter) -> tuple[bool, Scalar]:
-    """Look up a value that a trial has already; the flag tells whether it has one."""
-    if parameter.name in trial.user_attrs.get(VALUES, {}):
-        return True, trial.user_attrs[VALUES][parameter.name]
-    if parameter.name in trial.params:
-        return True, decode(parameter, trial.params[parameter.name])
-    return False, None
 
 
 def identify(values: Mapping[str, Any]) -> str:

@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Self
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.trial import TrialState as OptunaState
 
 from sweeps.causes import Cause
-from sweeps.errors import SweepNotFoundError
 from sweeps.paths import SweepPaths
 from sweeps.search.extensions import hide_extensions
-from sweeps.search.front import find_leader
+from sweeps.search.front import find_front, find_leader
 from sweeps.search.journal import JournalBackend
 from sweeps.search.options import load_options
 from sweeps.search.origin import check_origin
@@ -37,14 +35,13 @@ from sweeps.search.records import (
     OUTCOME_KEYS,
     QUEUED,
     VALUES,
-    find_value,
     identify,
     last_epoch,
     read_params,
     to_record,
 )
 from sweeps.search.space import encode, is_native
-from sweeps.search.trial_store import TrialStore
+from sweeps.search.trial_store import TrialStore, find_value
 from sweeps.search.trials import (
     AskedTrial,
     Extension,
@@ -82,15 +79,16 @@ class Study:
         name = optuna.get_all_study_names(storage)[0]
         self._store = TrialStore(storage, name)
         self._declared = {parameter.name: parameter for parameter in spec.parameters}
-        self._proposer = Proposer(spec, storage, name)
+        self._proposer = Proposer(spec, storage, name, self._store.extensions)
         member, options = load_options(PRUNERS, spec.pruner)
         self._pruner = member.create(options, epochs=count_epochs(spec), seed=spec.seed)
-        self._optuna = PrimaryStudy(name, hide_extensions(storage, storage))
+        self._optuna = PrimaryStudy(name, hide_extensions(storage, self._store.extensions))
         self._storage = storage
         self._window = find_window(spec)
         self._metrics = [objective.metric for objective in spec.objectives]
         self._finished: dict[int, TrialRecord] = {}
         self._num_ended_first = 0
+        self._front: tuple[TrialRecord, ...] = ()
         self._numbers_by_values: dict[str, int] = {}
         self._remember_finished()
 
@@ -223,7 +221,9 @@ class Study:
                 if getattr(outcome, key) is not None:
                     self._store.set_attribute(number, key, getattr(outcome, key))
             self._store.end(number, outcome.state, values)
-            self._remember(self._store.read(number))
+            ended = self._remember(self._store.read(number))
+            # What no trial of the front beats, and the front itself, is all that can lead.
+            self._front = find_front([*self._front, ended], self._spec.objectives)
         self._backend.sync()
 
     def tell_infeasible(
@@ -325,7 +325,7 @@ class Study:
         Right after opening, these are the trials to resume.
         """
         with self._lock:
-            running = self._store.list_trials(OptunaState.RUNNING)
+            running = self._store.list_running()
             return tuple(to_record(trial, self._metrics) for trial in running)
 
     def find_duplicate(self, number: int, values: Mapping[str, Scalar]) -> int | None:
@@ -360,12 +360,16 @@ class Study:
                 for trial in trials
             )
 
+    def trial(self, number: int) -> TrialRecord:
+        """Give one trial."""
+        with self._lock:
+            finished = self._finished.get(number)
+            return finished or to_record(self._store.read(number), self._metrics)
+
     def leader(self) -> TrialRecord | None:
         """Find the best complete trial by the rule ``export.choose``; the first of equal ones."""
         with self._lock:
-            return find_leader(
-                self._finished.values(), self._spec.objectives, self._spec.export.choose
-            )
+            return find_leader(self._front, self._spec.objectives, self._spec.export.choose)
 
     def __enter__(self) -> Self:
         return self
@@ -418,7 +422,8 @@ class Study:
         """Give Optuna's view of what a trial may know."""
         if self._window is None:
             return self._optuna
-        shown = hide_extensions(self._window.narrow(self._storage, number), self._storage)
+        narrowed = self._window.narrow(self._storage, number)
+        shown = hide_extensions(narrowed, self._store.extensions)
         return PrimaryStudy(self._optuna.study_name, shown)
 
     def _order_values(self, outcome: TrialOutcome) -> list[float] | None:
@@ -433,11 +438,11 @@ class Study:
         return found if len(found) == len(values) else None
 
     def _remember_finished(self) -> None:
-        for trial in self._store.list_trials():
-            if trial.state.is_finished():
-                self._remember(trial)
+        finished = [each for each in self._store.list_trials() if each.state.is_finished()]
+        records = [self._remember(trial) for trial in finished]
+        self._front = find_front(records, self._spec.objectives)
 
-    def _remember(self, trial: FrozenTrial) -> None:
+    def _remember(self, trial: FrozenTrial) -> TrialRecord:
         record = to_record(trial, self._metrics)
         self._finished[record.number] = record
         while self._num_ended_first in self._finished:
@@ -446,6 +451,7 @@ class Study:
             key = identify(record.params)
             earliest = self._numbers_by_values.get(key, record.number)
             self._numbers_by_values[key] = min(earliest, record.number)
+        return record
 
 
 def open_study(
@@ -477,24 +483,6 @@ def open_study(
     check_origin(storage, spec, sweep_id=sweep_id, place=str(paths.journal))
     backend.sync()
     return Study(spec, backend, storage)
-
-
-def read_study(paths: SweepPaths) -> tuple[TrialRecord, ...]:
-    """Read the trials of a sweep, which another process may be running.
-
-    Raises:
-        SweepNotFoundError: There is no study.
-        JournalError: The journal is damaged.
-    """
-    if not paths.journal.exists():
-        raise SweepNotFoundError(f"{paths.root}: there is no study here yet.")
-    storage = JournalStorage(JournalBackend(paths.journal, read_only=True))
-    names = optuna.get_all_study_names(storage)
-    if not names:
-        return ()
-    study = optuna.load_study(study_name=names[0], storage=storage)
-    metrics = study.metric_names or ()
-    return tuple(to_record(trial, metrics) for trial in study.get_trials(deepcopy=False))
 
 
 def _quiet_optuna() -> None:

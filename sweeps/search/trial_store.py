@@ -16,8 +16,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
-from sweeps.search.records import ATTEMPT, CONSTRAINT, OPTUNA_STATES, to_state
-from sweeps.search.space import encode, to_distribution
+from sweeps.search.records import ATTEMPT, CONSTRAINT, EXTENDS, VALUES, to_state
+from sweeps.search.space import decode, encode, to_distribution
 from sweeps.search.trials import (
     EndState,
     ParameterError,
@@ -30,6 +30,12 @@ from sweeps.spec.parameters import Parameter
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
+_OPTUNA_STATES: dict[EndState, OptunaState] = {
+    "complete": OptunaState.COMPLETE,
+    "pruned": OptunaState.PRUNED,
+    "failed": OptunaState.FAIL,
+}
+
 
 class TrialStore:
     """The trials of one study by their numbers. Not thread-safe: `Study` holds its lock.
@@ -40,6 +46,7 @@ class TrialStore:
 
     Attributes:
         num_trials: How many trials there are, whatever their state.
+        extensions: Numbers of the trials that extend others.
     """
 
     def __init__(self, storage: BaseStorage, study_name: str) -> None:
@@ -48,20 +55,30 @@ class TrialStore:
         # What would otherwise be a look at every trial for each record that is written.
         self._distributions: dict[str, BaseDistribution] = {}
         self._queued: deque[int] = deque()
-        for trial in self.list_trials():
-            self._distributions = trial.distributions | self._distributions
-        self._queued.extend(trial.number for trial in self.list_trials(OptunaState.WAITING))
-        self.num_trials = len(self.list_trials())
+        self._running: set[int] = set()
+        self.extensions: set[int] = set()
+        trials = self.list_trials()
+        for trial in trials:
+            for name, distribution in trial.distributions.items():
+                self._distributions.setdefault(name, distribution)
+            if EXTENDS in trial.user_attrs:
+                self.extensions.add(trial.number)
+        self._queued.extend(each.number for each in trials if each.state == OptunaState.WAITING)
+        self._running.update(each.number for each in trials if each.state == OptunaState.RUNNING)
+        self.num_trials = len(trials)
 
-    def list_trials(self, *states: OptunaState) -> list[FrozenTrial]:
-        """List trials in the order of their numbers, all of them where no state is given."""
-        return self._storage.get_all_trials(self._study_id, deepcopy=False, states=states or None)
+    def list_trials(self) -> list[FrozenTrial]:
+        """List all trials in the order of their numbers."""
+        return self._storage.get_all_trials(self._study_id, deepcopy=False)
+
+    def list_running(self) -> list[FrozenTrial]:
+        """List the trials that have begun and not ended, without a look at all the others."""
+        return [self.read(number) for number in sorted(self._running)]
 
     def create(self) -> int:
         """Begin a new trial and return its number."""
         self._storage.create_new_trial(self._study_id)
-        self.num_trials += 1
-        return self.num_trials - 1
+        return self._note_begin()
 
     def create_queued(self, attributes: dict[str, Any]) -> int:
         """Add a waiting trial and return its number."""
@@ -81,8 +98,9 @@ class TrialStore:
             user_attrs=attributes,
         )
         self._storage.create_new_trial(self._study_id, template_trial=copy)
-        self.num_trials += 1
-        return self.num_trials - 1
+        if EXTENDS in attributes:
+            self.extensions.add(self.num_trials)
+        return self._note_begin()
 
     @property
     def next_number(self) -> int:
@@ -94,6 +112,7 @@ class TrialStore:
         if not self._queued:
             return None
         self._storage.set_trial_state_values(self._id_of(self._queued[0]), OptunaState.RUNNING)
+        self._running.add(self._queued[0])
         return self._queued.popleft()
 
     def read_running(self, number: int, attempt: int | None = None) -> FrozenTrial:
@@ -146,7 +165,13 @@ class TrialStore:
 
     def end(self, number: int, state: EndState, values: Sequence[float] | None) -> None:
         """End a trial with a value per objective; the last thing that can be written about it."""
-        self._storage.set_trial_state_values(self._id_of(number), OPTUNA_STATES[state], values)
+        self._storage.set_trial_state_values(self._id_of(number), _OPTUNA_STATES[state], values)
+        self._running.discard(number)
+
+    def _note_begin(self) -> int:
+        self._running.add(self.num_trials)
+        self.num_trials += 1
+        return self.num_trials - 1
 
     def _id_of(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
@@ -161,3 +186,12 @@ class TrialStore:
                 f"{name}: earlier trials of this sweep had other choices or another type under "
                 f"this name ({error}) Start a new sweep for it."
             ) from error
+
+
+def find_value(trial: FrozenTrial, parameter: Parameter) -> tuple[bool, Scalar]:
+    """Look up a value that a trial has already; the flag tells whether it has one."""
+    if parameter.name in trial.user_attrs.get(VALUES, {}):
+        return True, trial.user_attrs[VALUES][parameter.name]
+    if parameter.name in trial.params:
+        return True, decode(parameter, trial.params[parameter.name])
+    return False, None

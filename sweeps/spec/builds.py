@@ -48,11 +48,13 @@ class MeasuredEpoch:
         seconds: Of one epoch with its validation, once everything is compiled.
         start_seconds: Before the first epoch: to build, to trace and to compile.
         share: Which part of an epoch was measured, from 0 to 1; the rest was calculated.
+        memory_bytes: The most that the process held for itself beyond what it was forked with.
     """
 
     seconds: float
     start_seconds: float
     share: float
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def digest_spec(record: Mapping[str, Any]) -> str:
 
 
 def find_code(spec: SweepSpec, folder: Path) -> dict[str, Path]:
-    """Find the files that hold the model, the data and the callbacks, without importing them.
+    """Find the files that hold the model, the data and what else is named, without importing them.
 
     A module that cannot be found is left out: the check of the model reports it.
 
@@ -105,9 +105,13 @@ def find_code(spec: SweepSpec, folder: Path) -> dict[str, Path]:
 
 def list_targets(spec: SweepSpec) -> dict[str, str]:
     """Name the code that a spec refers to, by its key."""
-    callbacks = spec.training.callbacks
-    targets = {"model": spec.model, "data": spec.data}
-    return targets | ({"training.callbacks": callbacks} if callbacks else {})
+    targets = {
+        "model": spec.model,
+        "data": spec.data,
+        "training.callbacks": spec.training.callbacks,
+        "export.preprocessing": spec.export.preprocessing,
+    }
+    return {key: target for key, target in targets.items() if target}
 
 
 def find_versions() -> dict[str, str]:

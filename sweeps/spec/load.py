@@ -12,6 +12,7 @@ from typing import Any
 
 from sweeps.errors import Problem
 from sweeps.spec.aliases import rename_sections
+from sweeps.spec.class_names import read_class_names
 from sweeps.spec.constraints import parse_constraint
 from sweeps.spec.expressions import find_names, parse_expression
 from sweeps.spec.metrics import find_direction
@@ -121,7 +122,10 @@ def _read_spec(root: Node, path: Path, rooms: Rooms, problems: list[Problem]) ->
         with collecting(problems):
             _fill_target(key, values, root, path.parent)
     with collecting(problems):
-        _fill_callbacks(values, root, path.parent)
+        for section, key in (("training", "callbacks"), ("export", "preprocessing")):
+            _fill_inner_target(section, key, values, root, path.parent)
+    with collecting(problems):
+        _fill_class_names(values, root, path.parent)
     with collecting(problems):
         spec = validate(SweepSpec, values, root)
         return spec.model_copy(update={"parameters": parameters})
@@ -213,15 +217,31 @@ def _fill_checkpoint(values: dict[str, Any]) -> None:
         checkpoint["mode"] = "max" if direction == "maximize" else "min"
 
 
-def _fill_callbacks(values: dict[str, Any], root: Node, folder: Path) -> None:
-    training = values.get("training")
-    given = training.get("callbacks") if isinstance(training, dict) else None
-    if not isinstance(training, dict) or not isinstance(given, str) or not given.strip():
+def _fill_inner_target(
+    section: str, key: str, values: dict[str, Any], root: Node, folder: Path
+) -> None:
+    inner = values.get(section)
+    given = inner.get(key) if isinstance(inner, dict) else None
+    if not isinstance(inner, dict) or not isinstance(given, str) or not given.strip():
         return
     try:
-        training["callbacks"] = resolve_target(given, folder)
+        inner[key] = resolve_target(given, folder)
     except ValueError as error:
-        raise find_node(root, ("training", "callbacks")).error(f"got {given!r}; {error}") from error
+        raise find_node(root, (section, key)).error(f"got {given!r}; {error}") from error
+
+
+def _fill_class_names(values: dict[str, Any], root: Node, folder: Path) -> None:
+    """Put the names themselves where the file that holds them is named."""
+    export = values.get("export")
+    given = export.get("class_names") if isinstance(export, dict) else None
+    if not isinstance(export, dict) or not isinstance(given, str):
+        return
+    try:
+        export["class_names"] = read_class_names(given, folder)
+    except (ValueError, OSError) as error:
+        del export["class_names"]  # told here, and not once more as a text that is no list
+        node = find_node(root, ("export", "class_names"))
+        raise node.error(f"got {given!r}; {error}") from error
 
 
 def _fill_target(key: str, values: dict[str, Any], root: Node, folder: Path) -> None:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sweeps.causes import RETRIES
 from sweeps.errors import Problem, SpecError
 from sweeps.menu import suggest_name
+from sweeps.spec.class_names import parse_class_names
 from sweeps.spec.parameters import Parameter, parameter_from_json, parameter_to_json
 from sweeps.spec.units import (
     parse_amount,
@@ -158,6 +159,16 @@ Flag = Annotated[
     BeforeValidator(_parse_flag),
     _json(anyOf=[{"type": "boolean"}, {"enum": ["yes", "no", "on", "off"]}]),
 ]
+ClassNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(parse_class_names),
+    _json(
+        anyOf=[
+            {"type": "array", "items": {"type": ["string", "number"]}},
+            {"type": "string", "minLength": 1},
+        ]
+    ),
+]
 Number = Annotated[float, BeforeValidator(_parse_float), _json(type="number")]
 Seconds = Annotated[
     float,
@@ -256,7 +267,9 @@ class Limits(_Section):
 
     trials: Count = Field(20, description="How many trials the sweep ends with, resumes included.")
     workers: Workers = Field(
-        "auto", description="How many trials train at the same time; auto fits the machine."
+        "auto",
+        description="How many trials train at the same time. auto: one a core, and no more than "
+        "GPUs and memory hold; where memory might be short, an epoch is measured first.",
     )
     timeout: Seconds | None = Field(
         None, description="After this time no new trial starts: 30s, 10m, 2h or 1d."
@@ -324,7 +337,7 @@ class Training(_Section):
     save_every: Seconds | None = Field(
         None,
         description="Saves in the middle of an epoch too, when so much time has passed since the "
-        "last save: 5m. Only in the compiled loop.",
+        "last save: 5m. Not where a HyperModel has its own fit.",
     )
     callbacks: Text | None = Field(
         None,
@@ -346,7 +359,7 @@ class Checkpoint(_Section):
     save_freq: SaveFrequency = Field(
         "epoch",
         description="When a checkpoint is considered: after each epoch, or every n batches "
-        "(optimizer updates), counted over all epochs.",
+        "(optimizer updates), counted over all epochs. The state to resume from is saved then too.",
     )
     initial_value_threshold: Number | None = Field(
         None,
@@ -390,8 +403,28 @@ class Keep(_Section):
 class Export(_Section):
     """What the bundle of the leader contains."""
 
-    formats: Annotated[tuple[Literal["keras"], ...], AfterValidator(_check_formats)] = Field(
-        ("keras",), description="Formats in which the leader is exported."
+    formats: Annotated[
+        tuple[Literal["keras", "saved_model", "onnx", "litert"], ...],
+        AfterValidator(_check_formats),
+    ] = Field(
+        ("keras", "saved_model"),
+        description="Formats in which the leader is exported, each proven in its own runtime. "
+        "Keras' own is always in the bundle.",
+    )
+    samples: Amount = Field(
+        8,
+        description="Rows of the validation data that the bundle holds, with the outputs expected "
+        "for them, so that it can be verified anywhere. 0: none; formats are proven all the same.",
+    )
+    class_names: ClassNames = Field(
+        (),
+        description="Names of the classes in the order of the model's outputs: a list, or a file "
+        "with one name a line. The bundle shows them, and predict writes them.",
+    )
+    preprocessing: Text | None = Field(
+        None,
+        description="file.py:attribute or package.module:attribute of a function that makes the "
+        "model's inputs of raw data. Its file is copied into the bundle; it is not called.",
     )
     choose: Literal["primary", "knee"] = Field(
         "primary",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -65,7 +66,7 @@ def _expected(detail: dict[str, Any]) -> str:
         return str(context["error"])
     if kind == "literal_error":
         names = str(context["expected"])
-        hint = suggest_name(str(detail["input"]), names.replace("'", "").split(" or "))
+        hint = suggest_name(str(detail["input"]), re.findall("'([^']*)'", names))
         return f"expected {names}" + (f".{hint}" if hint else "")
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "expected a mapping of keys to values"

@@ -70,6 +70,11 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self._saver = saver
         self.best: BestCheckpoint | None = store.find_best()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a batch has ended at which to save, in the middle of an epoch."""
+        return False
+
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Delete what an earlier attempt wrote and was killed before it was recorded."""
         self._store.remove_others(self.best)
@@ -158,14 +163,20 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         place = next((index for index, is_worse in enumerate(worse) if is_worse), len(known))
         return [*known[:place], found, *known[place:]][: self._num_kept or 1]
 
-    def _format_name(self, epoch: int, batch: int | None, logs: Mapping[str, float]) -> str:
+    def _format_name(
+        self,
+        epoch: int,
+        batch: int | None,
+        logs: Mapping[str, float],
+        others: Sequence[str] = (),
+    ) -> str:
         step = int(self.model.optimizer.iterations) if self.model.optimizer else 0
         values = {**logs, **self._counters, "epoch": epoch, "step": step}
         if batch is not None:
             values["batch"] = batch
         # An epoch trained again after a kill takes its old name again; the recorded file's, never.
         taken = [each.file for each in self.best.all_kept] if self.best else []
-        return format_name(self._checkpoint.path, values, taken)
+        return format_name(self._checkpoint.path, values, [*taken, *others])
 
     def _tell(self, epoch: int, values: Mapping[str, float], what: str) -> None:
         """Write a line to the trial's log, where ``checkpoint.verbose`` asks for it."""
@@ -192,16 +203,29 @@ class BatchCheckpointing(BestCheckpointing):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._epoch = 0
-        self._num_batches = 0
         self._num_in_epoch = 0
+        self._num_unsaved = 0
+        self._last_names: list[str] = []
+        self._is_due = False
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the batch that has ended last is one at which to save."""
+        return self._is_due
 
     def get_state(self) -> dict[str, Any]:
-        """Give the number of batches since the trial began."""
-        return {"num_batches": self._num_batches}
+        """Give what tells which batch is the next to be saved, and under which name."""
+        return {
+            "num_in_epoch": self._num_in_epoch,
+            "num_unsaved": self._num_unsaved,
+            "last_names": list(self._last_names),
+        }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Count on from where an earlier attempt was."""
-        self._num_batches = state["num_batches"]
+        self._num_in_epoch = state["num_in_epoch"]
+        self._num_unsaved = state["num_unsaved"]
+        self._last_names = list(state["last_names"])
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Note the epoch that begins."""
@@ -210,16 +234,30 @@ class BatchCheckpointing(BestCheckpointing):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Save the model after this batch where its turn has come."""
-        self._num_batches += 1
+        # With steps_per_execution, Keras calls this once for several batches.
+        self._num_unsaved += batch + 1 - self._num_in_epoch
         self._num_in_epoch = batch + 1
-        if self._num_batches % int(self._checkpoint.save_freq):
+        self._is_due = self._num_unsaved >= int(self._checkpoint.save_freq)
+        if not self._is_due:
             return
+        self._num_unsaved = 0
         if self._checkpoint.save_best_only:
             self.consider(self._epoch, batch + 1, logs or {}, save_all=False)
         else:
-            name = self._format_name(self._epoch, batch + 1, logs or {})
+            name = self._format_next_name(batch + 1, logs or {})
             self._store.write(name, lambda path: save_model(self.model, path))
             self._tell(self._epoch, {}, f"saved {name}")
+
+    def _format_next_name(self, batch: int, logs: Mapping[str, float]) -> str:
+        """Name a file that is to stay, unlike the ones just before it.
+
+        While gradients are accumulated ``{step}`` stands still from batch to batch.
+        """
+        first = self._format_name(self._epoch, batch, logs)
+        if first not in self._last_names[:1]:
+            self._last_names = []
+        self._last_names.append(self._format_name(self._epoch, batch, logs, self._last_names))
+        return self._last_names[-1]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keep the best epoch's model where all are kept; batches decide otherwise."""

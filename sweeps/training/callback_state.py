@@ -9,9 +9,11 @@ holds derived values that would be derived twice.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from sweeps.errors import OptionError
 
@@ -27,16 +29,17 @@ def has_state(callback: Any) -> bool:
 
 
 def get_state(callback: Any) -> dict[str, Any]:
-    """Give a callback's state.
+    """Give a callback's state, as JSON holds it.
 
     Raises:
         OptionError: Its own ``get_state`` gives what JSON does not know.
     """
     if not _has_methods(callback):
-        return {name: getattr(callback, name, None) for name in _find_fields(callback)}
+        return {name: _encode(getattr(callback, name, None)) for name in _find_fields(callback)}
     state = callback.get_state()
     try:
-        is_plain = isinstance(state, dict) and json.loads(json.dumps(state)) == state
+        text = json.dumps(state, allow_nan=False)
+        is_plain = isinstance(state, dict) and json.loads(text) == state
     except (TypeError, ValueError):
         is_plain = False
     if not is_plain:
@@ -53,7 +56,13 @@ def set_state(callback: Any, state: dict[str, Any]) -> None:
         callback.set_state(state)
         return
     for name, value in state.items():
-        setattr(callback, name, value)
+        setattr(callback, name, float(value) if isinstance(value, str) else value)
+
+
+def _encode(value: Any) -> Any:
+    """Give a number of one of Keras' fields; JSON has no infinity, with which some begin."""
+    plain = np.asarray(value).tolist() if hasattr(value, "__array__") else value
+    return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
 def _has_methods(callback: Any) -> bool:

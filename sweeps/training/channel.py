@@ -47,9 +47,9 @@ class TrialEnd:
 class Channel(Protocol):
     """The other end of a trial: answers its questions and takes its reports.
 
-    Every method blocks until the answer is there. All are called from the thread that trains, one
-    at a time. Where the other end has gone, the process ends inside the call: a trial never trains
-    for nobody.
+    Every method blocks until the answer is there. They are called one at a time: `report` from the
+    thread that writes checkpoints, where there is one, all others from the thread that trains.
+    Where the other end has gone, the process ends inside the call: a trial never trains for nobody.
     """
 
     def suggest(self, parameter: Parameter) -> Any:

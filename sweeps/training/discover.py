@@ -17,14 +17,13 @@ from sweeps.spec.builds import Build, ModelSize, Numbers, pick_value
 from sweeps.spec.conditions import Condition
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter, contains
-from sweeps.training.data import load_data
 from sweeps.training.epoch_loop import build_state
+from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters, to_parameter
 from sweeps.training.model_size import measure_model, measure_overhead
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.own_fit import has_own_fit
 from sweeps.training.randomness import seed_everything
-from sweeps.training.user_code import load_target
 
 MAX_REASON_CHARACTERS = 300
 
@@ -123,7 +122,7 @@ class BuildingModels:
 
     def _load_data(self) -> Any:
         if self._data is None:
-            self._data = load_data(load_target(self._spec.data))
+            self._data = take_data(self._spec.data)
         return self._data
 
 

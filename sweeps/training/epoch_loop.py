@@ -19,7 +19,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sweeps.training.data import Data, Split
+from sweeps.training.data import Data, Split, to_tensor
+from sweeps.training.keras_fit import EpochOrder, OrderedBatches, fit_with_keras
 from sweeps.training.randomness import draw_order
 
 _SEGMENT_SECONDS = 1.0
@@ -47,11 +48,12 @@ class FitPlan:
         first_epoch: Finished epochs: where a resumed trial goes on.
         validation_freq: Validate every so many epochs.
         seed: The trial's seed, from which the order of samples is derived.
-        first_batch: Finished batches of the first epoch, for the compiled loop.
-        pause: Called by the compiled loop about once a second in the middle of an epoch, with the
-            finished epochs and the finished batches of this one; True ends the training there.
+        first_batch: Finished batches of the first epoch.
+        pause: Called about once a second in the middle of an epoch, with the finished epochs and
+            the finished batches of this one; True ends the training there.
         settle: Called by the compiled loop when an epoch is trained and not yet validated: waits
             for what is still written of the epoch before; True ends the training with that one.
+        is_due: Whether `model.fit` is to call `pause` though less than a second has passed.
     """
 
     data: Data
@@ -63,6 +65,7 @@ class FitPlan:
     first_batch: int = 0
     pause: Callable[[int, int], bool] | None = None
     settle: Callable[[], bool] = lambda: False
+    is_due: Callable[[], bool] = lambda: False
 
     def is_validated(self, epoch: int) -> bool:
         """Tell whether `epoch` (1-based) ends with a validation."""
@@ -224,7 +227,7 @@ def compile_pass(step: Callable[[Any], Any], split: Split, batch_size: int) -> P
         A function of (order or None, model) that gives the metrics after the pass, or after some
         batches of it.
     """
-    arrays = keras.tree.map_structure(tf.convert_to_tensor, split.arrays)
+    arrays = keras.tree.map_structure(to_tensor, split.arrays)
     num_samples = split.num_samples or 0
 
     def run_step(start: Any, order: Any) -> Any:
@@ -270,63 +273,26 @@ def _without_constant_folding() -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({"constant_folding": before})
 
 
-class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Arrays for `model.fit`, in the order that the compiled loop would use.
-
-    Args:
-        split: Arrays.
-        batch_size: Samples per batch.
-        seed: The trial's seed.
-    """
-
-    def __init__(self, split: Split, batch_size: int, seed: int) -> None:
-        super().__init__()
-        self._arrays = split.arrays
-        self._num_samples = split.num_samples or 0
-        self._batch_size = batch_size
-        self._seed = seed
-        self.start_epoch(1)
-
-    def start_epoch(self, epoch: int) -> None:
-        """Draw the order of an epoch, 1-based."""
-        self._order = draw_order(self._seed, epoch, self._num_samples)
-
-    def __len__(self) -> int:
-        return math.ceil(self._num_samples / self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[Any, ...]:
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        batch: tuple[Any, ...] = _slice(self._arrays, rows)
-        return batch
-
-
-class _EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(self, batches: OrderedBatches) -> None:
-        super().__init__()
-        self._batches = batches
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        self._batches.start_epoch(epoch + 1)
-
-
 def _fit_with_keras(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
     train, validation = plan.data.train, plan.data.validation
     batches = train.dataset
     if batches is None:
         batches = OrderedBatches(train, plan.batch_size, plan.seed)
-        callbacks = [_EpochOrder(batches), *callbacks]
+        callbacks = [EpochOrder(batches), *callbacks]
     is_dataset = validation is not None and validation.dataset is not None
     validation_data = validation and (validation.dataset if is_dataset else validation.arrays)
-    model.fit(
+    fit_with_keras(
+        model,
         batches,
+        callbacks,
         epochs=plan.epochs,
-        initial_epoch=plan.first_epoch,
+        first_epoch=plan.first_epoch,
+        first_batch=plan.first_batch,
+        pause=plan.pause,
+        is_due=plan.is_due,
         validation_data=validation_data,
         validation_batch_size=None if is_dataset else plan.batch_size,
         validation_freq=plan.validation_freq,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
     )
 
 

@@ -55,3 +55,13 @@ def to_parameter(hp: Any) -> Parameter:
         scale=hp.sampling,
         default=hp.default,
     )
+
+
+def refuse_to_ask(parameter: Parameter) -> Any:
+    """Stand for `ask` where a model is built again with values that are all known.
+
+    Raises:
+        RuntimeError: Always: the code has changed since.
+    """
+    message = f"the model's code declares {parameter.name!r} now, which the trial was built without"
+    raise RuntimeError(message)

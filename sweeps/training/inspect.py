@@ -16,14 +16,16 @@ from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter, default_of
 from sweeps.training.callback_state import get_state, has_state
-from sweeps.training.data import Data, describe_parts, describe_split, load_data
+from sweeps.training.callbacks import make_callbacks
+from sweeps.training.data import Data, describe_parts, describe_split
 from sweeps.training.epoch_loop import build_state, take_batch
+from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, check_saving, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
-from sweeps.training.train import find_loop_reason, make_callbacks, resolve_training
-from sweeps.training.user_code import load_target
+from sweeps.training.runtime import PeakMemory
+from sweeps.training.train import find_loop_reason, resolve_training
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Inspection:
         data: One line a split.
         data_parts: Shape, type and digest of each array.
         loop_reason: Why trials train with `model.fit`; empty for the compiled loop.
+        memory_bytes: The most that the process held for itself; None where that is not known.
     """
 
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -49,6 +52,7 @@ class Inspection:
     data: list[str] = field(default_factory=list)
     data_parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     loop_reason: str = ""
+    memory_bytes: int | None = None
 
 
 def inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
@@ -58,6 +62,13 @@ def inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
         spec: What the user asked for.
         values: Values of the space file's parameters to build with.
     """
+    with PeakMemory() as peak:
+        found = _inspect_sweep(spec, values)
+    found.memory_bytes = peak.num_bytes or None
+    return found
+
+
+def _inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
     found = Inspection()
     data = _inspect_data(found, spec)
 
@@ -81,7 +92,7 @@ def inspect_data(spec: SweepSpec) -> Inspection:
 
 def _inspect_data(found: Inspection, spec: SweepSpec) -> Data | None:
     seed_everything(spec.seed)
-    data: Data | None = _try(found, "data", lambda: load_data(load_target(spec.data)))
+    data: Data | None = _try(found, "data", lambda: take_data(spec.data))
     if data is not None:
         found.data = [describe_split(name, split) for name, split in data.named().items()]
         found.data_parts = describe_parts(data)

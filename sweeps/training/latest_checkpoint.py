@@ -112,7 +112,7 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
             "earlier_others": [dict(others) for others in self._repetition.earlier_others],
             "stopped": bool(self.model.stop_training),
             "variables": [describe_variable(variable) for variable in variables],
-            "callbacks": [_to_json(get_state(callback)) for callback in self._callbacks],
+            "callbacks": [get_state(callback) for callback in self._callbacks],
             "history": _to_json(self.history),
         }
         total = self._repetition.first_epoch + epoch
@@ -134,7 +134,7 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         states = resumed.state["callbacks"] or [{} for _ in self._callbacks]
         for callback, state in zip(self._callbacks, states, strict=True):
             if state:
-                set_state(callback, _from_json(state))
+                set_state(callback, state)
 
 
 def restore_model(model: Any, latest: LatestState) -> None:

@@ -12,14 +12,15 @@ import keras
 from sweeps.spec.builds import MeasuredEpoch
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import default_of
-from sweeps.training.data import Data, Split, load_data
+from sweeps.training.data import Data, Split
 from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
+from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
+from sweeps.training.runtime import PeakMemory
 from sweeps.training.train import resolve_training
-from sweeps.training.user_code import load_target
 
 MAX_BATCHES = 40
 
@@ -33,9 +34,15 @@ def measure_epoch(spec: SweepSpec, values: dict[str, Any]) -> MeasuredEpoch | No
     Raises:
         Exception: Whatever the user's code raises.
     """
+    with PeakMemory() as peak:
+        measured = _measure(spec, values)
+    return measured and replace(measured, memory_bytes=peak.num_bytes or None)
+
+
+def _measure(spec: SweepSpec, values: dict[str, Any]) -> MeasuredEpoch | None:
     seed_everything(spec.seed)
     began = time.monotonic()
-    data = select_data(load_data(load_target(spec.data)), spec, 0)
+    data = select_data(take_data(spec.data), spec, 0)
     if any(split.dataset is not None for split in data.named().values()):
         return None
     hp = AskingHyperParameters(default_of, values)

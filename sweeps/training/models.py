@@ -92,6 +92,15 @@ def load_model(path: Path) -> Any:
     return keras.models.load_model(path, safe_mode=True)
 
 
+def list_custom_objects(path: Path) -> list[str]:
+    """List the classes and functions in a ``.keras`` file that are not Keras' own, by name.
+
+    Raises:
+        UnsafeModelError: It holds what is not loaded on trust.
+    """
+    return sorted(check_keras_file(path, _is_registered).custom)
+
+
 def _is_registered(name: str) -> bool:
     return keras.saving.get_registered_object(name) is not None
 
@@ -121,10 +130,20 @@ def _check_size(path: Path, file: KerasFile) -> None:
 
 
 def _count_weights(config: bytes, custom: Mapping[str, Any]) -> int:
-    layers = {**json.loads(config), "compile_config": None}
+    layers = _leave_out_compiling(json.loads(config))
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(layers, dict(custom), safe_mode=True)
         return sum(math.prod(weight.shape) for weight in model.weights)
+
+
+def _leave_out_compiling(config: Any) -> Any:
+    """Take optimizers out of a configuration, also those of models within the model."""
+    if isinstance(config, dict):
+        return {
+            key: None if key == "compile_config" else _leave_out_compiling(part)
+            for key, part in config.items()
+        }
+    return [_leave_out_compiling(part) for part in config] if isinstance(config, list) else config
 
 
 def check_saving(model: Any) -> None:

@@ -51,7 +51,8 @@ def call_own_fit(
     if train.sample_weight is not None:
         options["sample_weight"] = train.sample_weight
     if validation is not None:
-        options["validation_data"] = validation.dataset or validation.arrays
+        is_dataset = validation.dataset is not None
+        options["validation_data"] = validation.dataset if is_dataset else validation.arrays
         options["validation_freq"] = plan.validation_freq
     return _call(hypermodel.fit, (hp, model, *arguments), _keep_accepted(hypermodel.fit, options))
 

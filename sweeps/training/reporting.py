@@ -16,14 +16,14 @@ from sweeps.training.channel import Channel
 from sweeps.training.repetitions import Repetition
 
 
-class Heartbeat(keras.callbacks.Callback):  # type: ignore[misc]
-    """Lets the supervisor hear of a model that `fit` trains, about once a second.
+class ValidationHeartbeat(keras.callbacks.Callback):  # type: ignore[misc]
+    """Lets the supervisor hear of a model that Keras validates, about once a second.
 
     Its hooks are those at the beginning of a batch: Keras calls them in the thread that trains,
     while one at the end would keep `fit` from computing ahead.
 
     Args:
-        channel: The other end. What it answers counts between epochs only, where a state is saved.
+        channel: The other end. What it answers counts where a state can be saved only.
         seconds: From one message to the next.
     """
 
@@ -33,15 +33,19 @@ class Heartbeat(keras.callbacks.Callback):  # type: ignore[misc]
         self._seconds = seconds
         self._next = 0.0
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Tell that the batches before this one are done, unless that was told just now."""
         if (now := time.monotonic()) >= self._next:
             self._channel.progress()
             self._next = now + self._seconds
 
-    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Tell the same while the model is validated."""
-        self.on_train_batch_begin(batch, logs)
+
+class Heartbeat(ValidationHeartbeat):
+    """Lets the supervisor hear of a training that never pauses: a HyperModel's own."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell the same while the model is trained."""
+        self.on_test_batch_begin(batch, logs)
 
 
 class Reporting(keras.callbacks.Callback):  # type: ignore[misc]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import threading
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import tensorflow as tf
 
 _LEAST_FREE_BYTES = 1 << 30
+_LOOK_SECONDS = 0.01
 
 
 def set_threads(threads: int) -> None:
@@ -47,6 +51,46 @@ def limit_memory() -> None:
     limit = used + max(free, _LEAST_FREE_BYTES)
     if hard == resource.RLIM_INFINITY or limit < hard:
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+class PeakMemory:
+    """Watches what this process holds for itself, beyond what it held at the beginning.
+
+    Attributes:
+        num_bytes: The most that was seen so far; 0 where the system does not tell.
+    """
+
+    def __init__(self) -> None:
+        self._status = Path("/proc/self/status")
+        self._over = threading.Event()
+        self._first = self._read() if self._status.exists() else 0
+        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
+        self.num_bytes = 0
+
+    def __enter__(self) -> Self:
+        if self._status.exists():
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            is_over = self._over.wait(_LOOK_SECONDS)
+            self.num_bytes = max(self.num_bytes, self._read() - self._first)
+            if is_over:
+                return
+
+    def _read(self) -> int:
+        return _read_kilobytes(self._status, "RssAnon:") * 1024
 
 
 def _read_kilobytes(path: Path, name: str) -> int:

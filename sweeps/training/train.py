@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import keras
 
 from sweeps.causes import Cause
 from sweeps.checkpoints.store import BestStore, LatestState, LatestStore
@@ -19,31 +15,32 @@ from sweeps.spec.model import SweepSpec, count_kept
 from sweeps.training.batches import accumulate_gradients, find_fixed_reason
 from sweeps.training.behind import Behind
 from sweeps.training.best_checkpoint import BestCheckpointing, make_best_checkpointing
+from sweeps.training.callbacks import make_callbacks
 from sweeps.training.channel import Channel, TrialEnd
-from sweeps.training.data import Data, load_data
+from sweeps.training.conclusion import conclude, find_values
+from sweeps.training.data import Data
 from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
+from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
 from sweeps.training.model_size import check_size
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_fit
+from sweeps.training.pauses import Pauses
 from sweeps.training.profile import describe_profile, list_reasons
 from sweeps.training.random_ops import watch_random_ops
 from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everything
 from sweeps.training.repetitions import (
     Repetition,
     average_each,
-    choose_monitor,
-    find_best_values,
     find_model_facts,
     make_repetition,
     num_repetitions,
     select_data,
     summarize,
 )
-from sweeps.training.reporting import Heartbeat, Reporting
+from sweeps.training.reporting import Heartbeat, Reporting, ValidationHeartbeat
 from sweeps.training.snapshot import ModelSaver
-from sweeps.training.user_code import load_target
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def train_trial(spec: SweepSpec, paths: TrialPaths, attempt: Attempt, channel: C
     origin = attempt.number if attempt.origin is None else attempt.origin
     seed = derive_seed(attempt.seed, "trial", origin)
     seed_everything(seed)
-    data = load_data(load_target(spec.data))
+    data = take_data(spec.data)
     hp = AskingHyperParameters(channel.suggest, attempt.values)
     hypermodel = load_hypermodel(spec.model)
     make_dir(paths.root)
@@ -199,7 +196,7 @@ def _fit(
     facts = find_model_facts(model, spec.objectives)
     own_fit = has_own_fit(trial.hypermodel)
     loop_reason = "" if own_fit else find_loop_reason(spec, model, plan.data, callbacks)
-    _check_position(latest, loop_reason)
+    _check_position(latest, own_fit=own_fit)
     saver = None if own_fit or loop_reason else _make_saver(model, callbacks)
     behind = Behind(at_once=saver is None)
     best = _make_best_checkpointing(trial, repetition, facts, behind=behind, saver=saver)
@@ -226,22 +223,26 @@ def _fit(
     if not reporting.state and not (latest and latest.state["stopped"]):
         every = [EpochSeeding(plan.seed), *callbacks, best, saving, reporting]
         if own_fit or loop_reason:
-            every.insert(0, Heartbeat(trial.channel))
+            heartbeat = Heartbeat if own_fit else ValidationHeartbeat
+            every.insert(0, heartbeat(trial.channel))
         with behind:
             if own_fit:
                 returned = _fit_with_own(trial, model, plan, every)
             else:
-                pause, settle = _make_pause(trial, saving, reporting, behind)
-                plan = replace(plan, pause=pause, settle=settle)
+                pauses = Pauses(
+                    channel=trial.channel,
+                    best=best,
+                    saving=saving,
+                    reporting=reporting,
+                    behind=behind,
+                    save_every=spec.training.save_every,
+                )
+                plan = replace(plan, pause=pauses.pause, settle=pauses.settle, is_due=pauses.is_due)
                 if latest:
                     watch_random_ops(model, lambda reason: _note_reasons(trial, [reason]))
                 fit(model, plan, every, compiled=not loop_reason)
-    others = _find_values(spec, best, saving.history, facts)
-    value = others.pop(spec.objective.metric, None)
-    end = _conclude(reporting, best, value if returned is None else returned, others)
-    if end.cause == Cause.NO_FINITE_VALUE:
-        end = _explain_threshold(spec, end)
-    return end
+    values = find_values(spec, best, saving.history, facts)
+    return conclude(spec, reporting, best, values, returned)
 
 
 def _note_reasons(trial: _Trial, reasons: Sequence[str]) -> None:
@@ -252,11 +253,11 @@ def _note_reasons(trial: _Trial, reasons: Sequence[str]) -> None:
     trial.channel.tell_resume(noted)
 
 
-def _check_position(latest: LatestState | None, loop_reason: str) -> None:
-    if latest and latest.batch and loop_reason:
+def _check_position(latest: LatestState | None, *, own_fit: bool) -> None:
+    if latest and latest.batch and own_fit:
         raise CheckpointError(
-            f"{latest.arrays.parent}: it was saved in the middle of an epoch, where only the "
-            f"compiled loop can go on, but now {loop_reason}. Undo that change."
+            f"{latest.arrays.parent}: it was saved in the middle of an epoch, but now the "
+            "HyperModel has its own fit, which begins with whole epochs only. Undo that change."
         )
 
 
@@ -266,38 +267,6 @@ def _make_saver(model: Any, callbacks: Sequence[Any]) -> ModelSaver | None:
         return None  # They may change the model at the beginning of an epoch.
     saver = ModelSaver(model)
     return saver if saver.can_wait else None
-
-
-def _make_pause(
-    trial: _Trial, saving: LatestCheckpointing, reporting: Reporting, behind: Behind
-) -> tuple[Callable[[int, int], bool], Callable[[], bool]]:
-    """Make what the compiled loop does between its batches: save, and stop where asked.
-
-    Returns:
-        The `pause` and the `settle` of a `FitPlan`.
-    """
-    save_every = trial.spec.training.save_every or math.inf
-
-    def is_due() -> bool:
-        return time.monotonic() - saving.saved_at >= save_every
-
-    def settle() -> bool:
-        behind.settle()
-        return bool(reporting.state)
-
-    def pause(epoch: int, batch: int) -> bool:
-        if behind.is_busy and not is_due():
-            return False
-        if settle():
-            return True
-        is_stopped = trial.channel.progress() == "stop"
-        if is_stopped or is_due():
-            saving.save_batch(epoch, batch)
-        if is_stopped:
-            reporting.state = "interrupted"
-        return is_stopped
-
-    return pause, settle
 
 
 def _fit_with_own(trial: _Trial, model: Any, plan: FitPlan, callbacks: list[Any]) -> float | None:
@@ -340,39 +309,6 @@ def find_loop_reason(spec: SweepSpec, model: Any, data: Data, callbacks: Sequenc
     return find_fit_reason(model, data, callbacks)
 
 
-def make_callbacks(spec: SweepSpec) -> list[Any]:
-    """Make the callbacks that the space file asks for: the user's own, then early stopping.
-
-    Raises:
-        OptionError: ``training.callbacks`` gives something else.
-        Exception: Whatever the user's code raises.
-    """
-    callbacks = _make_own_callbacks(spec.training.callbacks) if spec.training.callbacks else []
-    if spec.training.early_stopping is None:
-        return callbacks
-    return [
-        *callbacks,
-        keras.callbacks.EarlyStopping(
-            monitor=spec.objective.metric,
-            patience=spec.training.early_stopping,
-            mode=spec.objective.direction[:3],
-        ),
-    ]
-
-
-def _make_own_callbacks(target: str) -> list[Any]:
-    callbacks = load_target(target)()
-    if not isinstance(callbacks, list | tuple):
-        raise OptionError(
-            f"{target} returned {type(callbacks).__name__}; expected a list of Keras callbacks. "
-            "Is a 'return' missing?"
-        )
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise OptionError(f"{target} returned {callback!r} in its list; expected callbacks.")
-    return list(callbacks)
-
-
 def _make_best_checkpointing(
     trial: _Trial, repetition: Repetition, facts: dict[str, float], **writing: Any
 ) -> BestCheckpointing:
@@ -391,56 +327,3 @@ def _make_best_checkpointing(
         },
         **writing,
     )
-
-
-def _find_values(
-    spec: SweepSpec,
-    best: BestCheckpointing,
-    history: Sequence[Mapping[str, Any]],
-    facts: dict[str, float],
-) -> dict[str, float]:
-    """Find the values of all objectives at the kept checkpoint of this repetition, by metric."""
-    if spec.checkpoint.save_freq == "epoch" or not spec.checkpoint.save_best_only:
-        return find_best_values(history, spec.objectives, facts, spec.checkpoint)
-    # It was kept in the middle of an epoch, of which the history knows the end only.
-    kept = best.best
-    return {spec.objective.metric: kept.value, **kept.others} if kept else {}
-
-
-def _explain_threshold(spec: SweepSpec, end: TrialEnd) -> TrialEnd:
-    """Let a trial end as pruned that was never good enough for a checkpoint."""
-    threshold = spec.checkpoint.initial_value_threshold
-    if threshold is None:
-        return end
-    metric = choose_monitor(spec.objective, spec.checkpoint).metric
-    reason = (
-        f"no epoch's {metric} was better than checkpoint.initial_value_threshold ({threshold:g}), "
-        "so no checkpoint was kept."
-    )
-    cause = Cause.THRESHOLD
-    return replace(end, state="pruned", cause=cause, reason=cause.explain(reason))
-
-
-def _conclude(
-    reporting: Reporting, best: BestCheckpointing, value: float | None, others: dict[str, float]
-) -> TrialEnd:
-    if reporting.state:
-        return TrialEnd(
-            reporting.state,  # type: ignore[arg-type]
-            reporting.epoch,
-            best.best,
-            value=None if value is None else reporting.repetition.average(value),
-            others={} if value is None else reporting.repetition.average_others(others),
-            cause=Cause.DIVERGED if reporting.state == "failed" else "",
-            reason=reporting.reason,
-        )
-    if best.best is None or value is None:
-        return TrialEnd(
-            "failed",
-            reporting.epoch,
-            cause=Cause.NO_FINITE_VALUE,
-            reason=Cause.NO_FINITE_VALUE.explain(
-                "no epoch gave a finite value of every objective."
-            ),
-        )
-    return TrialEnd("complete", reporting.epoch, best.best, value=value, others=others)

@@ -27,8 +27,7 @@ def load_target(target: str) -> Any:
         Exception: Whatever importing the module raises.
     """
     module_name, _, attribute = target.rpartition(":")
-    module = _load_file(Path(module_name)) if module_name.endswith(".py") else None
-    module = module or importlib.import_module(module_name)
+    module = load_module(module_name)
     if not hasattr(module, attribute):
         names = [name for name in vars(module) if not name.startswith("_")]
         raise OptionError(
@@ -36,6 +35,15 @@ def load_target(target: str) -> Any:
             + suggest_name(attribute, names)
         )
     return getattr(module, attribute)
+
+
+def load_module(source: str) -> ModuleType:
+    """Import a Python file by its path, or a module by its dotted name.
+
+    Raises:
+        Exception: Whatever importing the module raises.
+    """
+    return _load_file(Path(source)) if source.endswith(".py") else importlib.import_module(source)
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -21,7 +21,7 @@ from sweeps.errors import OptionError
 from sweeps.spec.model import Resources
 from sweeps.worker.messages import Ask, Message
 from sweeps.worker.outcomes import Death
-from sweeps.worker.supervisor import RunTask
+from sweeps.worker.run_task import RunTask
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 _NODES = Path("/dev")

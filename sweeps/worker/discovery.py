@@ -17,7 +17,7 @@ from sweeps.spec.known_space import KnownSpace, merge_space
 from sweeps.spec.model import SweepSpec, spec_to_json
 from sweeps.worker.messages import Message
 from sweeps.worker.outcomes import Death, explain_death
-from sweeps.worker.supervisor import RunTask
+from sweeps.worker.run_task import RunTask
 
 MAX_SECONDS = 30.0
 _MIN_BUILD_SECONDS = 5.0

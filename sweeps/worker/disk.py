@@ -5,22 +5,29 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Container, Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweeps.checkpoints.keep import Deletions, StoredTrial, choose_deletions
 from sweeps.checkpoints.store import BestStore, LatestStore
 from sweeps.durable import remove_leftovers
-from sweeps.paths import SweepPaths
+from sweeps.paths import SweepPaths, TrialPaths
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import SweepSpec, is_repeated
 
+if TYPE_CHECKING:
+    from sweeps.search.study import Study
+
 ENDED = ("complete", "pruned", "failed")
+
+Sizes = MutableMapping[int, tuple[int, int]]
+"""By number of an ended trial the bytes of its checkpoints and of its latest states."""
 
 
 def is_bounded(spec: SweepSpec) -> bool:
     """Tell whether anything has to be deleted when a trial has completed."""
-    return spec.keep.best is not None or spec.keep.max_disk is not None or count_latest(spec) > 0
+    return _has_limit(spec) or count_latest(spec) > 0
 
 
 def count_latest(spec: SweepSpec) -> int:
@@ -28,8 +35,57 @@ def count_latest(spec: SweepSpec) -> int:
     return 0 if is_repeated(spec) else spec.keep.latest
 
 
+class Collector:
+    """Keeps the disk of a running sweep bounded, trial after trial. Not thread-safe.
+
+    An ended trial is measured once, since nothing of it changes but by what is deleted here, and
+    one that has nothing left is not looked at again: with thousands of trials this takes no longer
+    than with few.
+
+    Args:
+        paths: The sweep's folder.
+        spec: What the user asked for.
+        study: Which trials there are.
+    """
+
+    def __init__(self, paths: SweepPaths, spec: SweepSpec, study: Study) -> None:
+        self._paths = paths
+        self._spec = spec
+        self._study = study
+        self._sizes: dict[int, tuple[int, int]] = {}
+        self._ended: dict[int, TrialRecord] = {}
+        if is_bounded(spec):
+            self._ended = {each.number: each for each in study.trials() if each.state in ENDED}
+
+    def note_end(self, number: int, state: str) -> None:
+        """Release what an ended trial does not need itself."""
+        release_state(self._paths, number, state)
+        if is_bounded(self._spec):
+            self._ended[number] = self._study.trial(number)
+
+    def collect(self) -> None:
+        """Delete what ``keep`` does not ask for, of all trials that have ended."""
+        if not is_bounded(self._spec):
+            return
+        leader = self._study.leader()
+        trials = [*self._ended.values(), *self._study.interrupted()]
+        collect_checkpoints(
+            self._paths, self._spec, trials, leader.number if leader else None, self._sizes
+        )
+        # A trial that extends another one is known for ever: that one must not be extended again.
+        self._ended = {
+            number: trial
+            for number, trial in self._ended.items()
+            if trial.extends or any(self._sizes.get(number, (1,)))
+        }
+
+
 def collect_checkpoints(
-    paths: SweepPaths, spec: SweepSpec, trials: Sequence[TrialRecord], leader: int | None
+    paths: SweepPaths,
+    spec: SweepSpec,
+    trials: Sequence[TrialRecord],
+    leader: int | None,
+    sizes: Sizes | None = None,
 ) -> None:
     """Delete the checkpoints and latest states that ``keep`` does not ask for.
 
@@ -39,29 +95,44 @@ def collect_checkpoints(
     Args:
         paths: The sweep's folder.
         spec: What the user asked for.
-        trials: All trials of the study.
+        trials: All trials of the study that may have something on disk, or extend another one.
         leader: The best one; None where none has completed.
+        sizes: What is known of ended trials already; brought up to date.
     """
-    chosen = choose_files(paths, spec, trials, leader)
+    sizes = {} if sizes is None else sizes
+    chosen = choose_files(paths, spec, trials, leader, sizes)
     for number in chosen.latest:
         LatestStore(paths.trial(number)).clear()
+        sizes[number] = (sizes[number][0] if _has_limit(spec) else 0, 0)
     for number in chosen.checkpoints:
         # best.json stays and says what there was.
         BestStore(paths.trial(number)).remove_others(None)
+        sizes[number] = (0, sizes[number][1])
 
 
 def choose_files(
-    paths: SweepPaths, spec: SweepSpec, trials: Sequence[TrialRecord], leader: int | None
+    paths: SweepPaths,
+    spec: SweepSpec,
+    trials: Sequence[TrialRecord],
+    leader: int | None,
+    sizes: Sizes | None = None,
 ) -> Deletions:
     """Choose what `collect_checkpoints` deletes; deletes nothing."""
-    is_measured = spec.keep.best is not None or spec.keep.max_disk is not None
     needed = _find_sources(paths, trials)
     extended = {each.extends.number for each in trials if each.extends and each.state == "complete"}
-    stored = [
-        _measure(paths, trial, needed, extended)
-        for trial in trials
-        if is_measured or paths.trial(trial.number).latest.exists()
-    ]
+    sizes = {} if sizes is None else sizes
+    stored = []
+    for trial in trials:
+        checkpoints, latest = sizes.get(trial.number) or _measure(
+            paths.trial(trial.number), is_limited=_has_limit(spec)
+        )
+        if trial.state in ENDED:
+            sizes[trial.number] = (checkpoints, latest)
+        state = "running" if trial.number in needed else trial.state
+        is_extended = trial.number in extended
+        stored.append(
+            StoredTrial(trial.number, state, trial.value, checkpoints, latest, is_extended)
+        )
     return choose_deletions(
         stored,
         leader=leader,
@@ -103,20 +174,21 @@ def _find_sources(paths: SweepPaths, trials: Sequence[TrialRecord]) -> set[int]:
     }
 
 
-def _measure(
-    paths: SweepPaths, trial: TrialRecord, needed: Container[int], extended: Container[int]
-) -> StoredTrial:
-    folder = paths.trial(trial.number)
+def _measure(folder: TrialPaths, *, is_limited: bool) -> tuple[int, int]:
+    """Measure what a trial has on disk: its checkpoints and its states.
+
+    Where checkpoints have no limit, those matter only that come with a state.
+    """
+    latest = sum(_measure_files(folder.latest).values())
+    if not (latest or is_limited):
+        return 0, 0
     sizes = _measure_files(folder.checkpoints)
     sizes.pop(folder.best, None)
-    return StoredTrial(
-        trial.number,
-        "running" if trial.number in needed else trial.state,
-        trial.value,
-        sum(sizes.values()),
-        sum(_measure_files(folder.latest).values()),
-        trial.number in extended,
-    )
+    return sum(sizes.values()), latest
+
+
+def _has_limit(spec: SweepSpec) -> bool:
+    return spec.keep.best is not None or spec.keep.max_disk is not None
 
 
 def _measure_files(folder: Path) -> dict[Path, int]:

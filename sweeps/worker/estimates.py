@@ -42,7 +42,12 @@ class Estimate:
 
 
 def estimate(
-    spec: SweepSpec, discovery: Discovery, epoch: MeasuredEpoch | None, *, cores: int | None = None
+    spec: SweepSpec,
+    discovery: Discovery,
+    epoch: MeasuredEpoch | None,
+    *,
+    cores: int | None = None,
+    memory_slots: int | None = None,
 ) -> Estimate:
     """Estimate disk and time of a sweep.
 
@@ -51,13 +56,16 @@ def estimate(
         discovery: What is known of the space and the models.
         epoch: How long an epoch takes, where it was measured.
         cores: Cores of the machine; None asks it.
+        memory_slots: How many trials its memory holds; None where that is not known.
     """
     count = count_configurations(discovery.space.parameters)
     num_trials = spec.limits.trials
     if spec.sampler.name == "grid" and count is not None:
         num_trials = min(num_trials, count)
     threads = spec.resources.threads
-    workers = divide_cores(spec.limits.workers, num_trials, cores, threads=threads).workers
+    workers = divide_cores(
+        spec.limits.workers, num_trials, cores, threads=threads, memory_slots=memory_slots
+    ).workers
     disk_bytes = _estimate_disk(spec, discovery, num_trials, workers)
     seconds = None
     if epoch is not None:

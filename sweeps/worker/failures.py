@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ FIRST = 3
 
 class Failures:
     """Looks at each trial that ends, and says when it was one failure too many.
+
+    Safe to call from several threads.
 
     Where ``limits.failures`` is given it decides alone. Else a sweep ends where the first trials of
     this run all fail with the same error, and no trial of an earlier run did better.
@@ -34,12 +37,14 @@ class Failures:
         did_better = any(trial.state in ("complete", "pruned") for trial in trials)
         self._num_first = 0 if did_better or num_left < 2 else min(FIRST, num_left)
         self._first: list[TrialEnded] = []
+        self._lock = threading.Lock()
 
     def take(self, ended: TrialEnded) -> str:
         """Take note of a trial's end; returns why the sweep should stop, or nothing."""
-        if ended.state == "failed":
-            self._causes[ended.cause] += 1
-        return self._find_too_many(ended) if self._most is not None else self._find_same(ended)
+        with self._lock:
+            if ended.state == "failed":
+                self._causes[ended.cause] += 1
+            return self._find_too_many(ended) if self._most is not None else self._find_same(ended)
 
     def _find_too_many(self, ended: TrialEnded) -> str:
         total = self._causes.total()
@@ -48,7 +53,8 @@ class Failures:
         told = ", ".join(f"{number} {cause}" for cause, number in self._causes.most_common())
         return (
             f"{total} trials failed, as many as limits.failures allows ({told}); "
-            f"the last one: {ended.reason.rstrip('.')}"
+            f"the last one: {ended.reason} To go on all the same, resume with "
+            f"--set limits.failures={2 * total}"
         )
 
     def _find_same(self, ended: TrialEnded) -> str:
@@ -61,8 +67,8 @@ class Failures:
             return ""
         return (
             f"the first {self._num_first} trials failed with the same error: {ended.reason} "
-            "Mend the code, then go on with resume --accept-change, which leaves the failed trials "
-            "as they are, or begin anew with run --fresh"
+            "Then go on with resume --accept-change, which leaves the failed trials as they are, "
+            "or begin anew with run --fresh"
         )
 
 

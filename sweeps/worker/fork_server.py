@@ -27,9 +27,9 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from sweeps.errors import SweepsError
 from sweeps.worker.process_tree import (
@@ -39,11 +39,20 @@ from sweeps.worker.process_tree import (
     kill_tree,
     list_children,
 )
+from sweeps.worker.stacks import ask_for_stacks
 
 # What the server imports before its first fork: all that every child needs.
-PRELOADED = ("keras", "keras_tuner", "sweeps.training.train", "sweeps.training.evaluate")
+PRELOADED = (
+    "keras",
+    "keras_tuner",
+    "sweeps.training.train",
+    "sweeps.training.evaluate",
+    "sweeps.worker.trial_process",
+    "sweeps.worker.data_process",
+)
 _LONGEST_REQUEST = 1 << 16
 _LONGEST_END_SECONDS = 5.0
+_LONGEST_STACK_SECONDS = 0.2
 _ENVIRONMENT = {
     # Threads that a library starts at import would not survive the fork.
     "OMP_NUM_THREADS": "1",
@@ -55,6 +64,9 @@ _ENVIRONMENT = {
     # Several processes share a GPU only where none takes all of its memory at its start.
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
+
+HOLD_DATA = "hold_data"
+"""The task of a child that becomes a server itself, one that has loaded the sweep's data."""
 
 _HOME = str(Path(__file__).parents[2])
 # The server finds this very package, also where the driver found it by the working directory, and
@@ -73,28 +85,48 @@ class ForkServerError(SweepsError):
     """The server could not start, or died."""
 
 
-class ForkServer:
-    """The driver's side: starts the server, asks it for children and hears how they ended.
+class ServerProcess(Protocol):
+    """The process behind a `ForkServer`."""
 
-    The constructor returns at once; the server imports Keras meanwhile.
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 until it has one."""
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until it has ended; False where it still lives after the time."""
+
+    def kill(self) -> None:
+        """Kill it."""
+
+    def explain_death(self) -> str:
+        """Wait for its end and tell what is known of it."""
+
+    def close(self) -> None:
+        """Give back what was needed to hear of its end."""
+
+
+class ForkServer:
+    """The driver's side: asks a server for children and hears how they ended.
+
+    Args:
+        connection: Our end of the server's socket; the server may still be importing.
+        process: The server. By default one is started that imports Keras.
 
     Attributes:
-        is_broken: It could not import what it needs, and neither could another one.
+        is_broken: It could not get ready, and neither could another one.
     """
 
-    def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", "-c", _START, _HOME, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._errors,
-                stderr=self._errors,
-                env={**os.environ, **_ENVIRONMENT},
-                start_new_session=True,
-            )
+    def __init__(
+        self,
+        connection: socket.socket | None = None,
+        process: ServerProcess | None = None,
+    ) -> None:
+        if connection is None or process is None:
+            connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                process = _Interpreter(theirs.fileno())
+        self._socket = connection
+        self._process = process
         self._lock = threading.Lock()
         self._next_ticket = 0
         self._waiting: dict[int, Child] = {}
@@ -111,11 +143,23 @@ class ForkServer:
         """The server's process id."""
         return self._process.pid
 
-    def start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether it has died, or never got ready."""
+        return bool(self._failure)
+
+    def wait_until_ready(self) -> None:
+        """Wait until the server can fork, or has failed."""
+        self._ready.wait()
+
+    def start_child(
+        self, request: Mapping[str, Any], kind: socket.SocketKind = socket.SOCK_STREAM
+    ) -> tuple[socket.socket, Child]:
         """Fork a child; waits until the server has imported what it needs.
 
         Args:
             request: What the child is to do; small plain values.
+            kind: Of its socket.
 
         Returns:
             Our end of the child's socket, and the child.
@@ -124,7 +168,7 @@ class ForkServer:
             ForkServerError: The server could not start or has died.
         """
         self._ready.wait()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
         with theirs, self._lock:
             if self._failure:
                 ours.close()
@@ -147,13 +191,11 @@ class ForkServer:
             self._process.kill()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        try:
-            self._process.wait(_LONGEST_END_SECONDS)
-        except subprocess.TimeoutExpired:  # somebody has stopped it
+        if not self._process.wait(_LONGEST_END_SECONDS):  # somebody has stopped it
             self._process.kill()
         self._listener.join()
         self._socket.close()
-        self._errors.close()
+        self._process.close()
 
     def _listen(self) -> None:
         while packet := self._receive():
@@ -169,7 +211,7 @@ class ForkServer:
                 child = self._waiting.pop(message["ticket"])
                 child.end(message["status"])
         with self._lock:
-            self._failure = self._failure or self._explain_death()
+            self._failure = self._failure or self._process.explain_death()
             left, self._waiting = list(self._waiting.values()), {}
         self._ready.set()
         for child in left:
@@ -181,11 +223,44 @@ class ForkServer:
         except OSError:
             return b""
 
-    def _explain_death(self) -> str:
-        status = self._process.wait()
+
+class _Interpreter:
+    """A new Python that becomes a fork server; it imports Keras while we go on."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        self._popen = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-P", "-c", _START, _HOME, str(descriptor)],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=self._errors,
+            stderr=self._errors,
+            env={**os.environ, **_ENVIRONMENT},
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        try:
+            self._popen.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        self._popen.kill()
+
+    def explain_death(self) -> str:
+        status = self._popen.wait()
         self._errors.seek(0)
         tail = self._errors.read()[-2000:].decode(errors="replace").strip()
         return f"the fork server ended with status {status}. Its last words:\n{tail}"
+
+    def close(self) -> None:
+        self._errors.close()
 
 
 class Child:
@@ -210,10 +285,24 @@ class Child:
         """Wait until the process has ended; False where it still lives after the time."""
         return self._ended.wait(timeout_seconds)
 
+    def write_stacks(self) -> None:
+        """Let the process write to its log where it is, and give it a moment for that."""
+        if self.pid and not self._ended.is_set():
+            ask_for_stacks(self.pid)
+            self.wait(_LONGEST_STACK_SECONDS)
+
     def kill(self) -> None:
         """Kill the process and every process it started in its group."""
         if self.pid and not self._ended.is_set():
             kill_group(self.pid)
+
+    def explain_death(self) -> str:
+        """Wait for the end of a child that is a server itself, and tell how it came."""
+        self.wait()
+        return f"the process that holds the data ended with status {self.status}"
+
+    def close(self) -> None:
+        """Nothing is held for a child."""
 
     def end(self, status: int | None) -> None:
         """Take note that the process has ended; called by the server's listener."""
@@ -273,7 +362,8 @@ class _Server:
             os.setpgid(0, 0)
             for end in (self._connection, self._wake_reader, self._wake_writer):
                 end.close()
-            child = importlib.import_module("sweeps.worker.trial_process")
+            name = "data_process" if request["task"] == HOLD_DATA else "trial_process"
+            child = importlib.import_module(f"sweeps.worker.{name}")
             status = child.main(request, socket.socket(fileno=descriptor))
         except BaseException:  # noqa: BLE001 - nothing may unwind into the server's frames
             traceback.print_exc()
@@ -308,17 +398,31 @@ def main(descriptor: int) -> None:
     """Run the server on an inherited socket; called in the new process."""
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
+    serve_after(_preload, connection)
+
+
+def serve_after(prepare: Callable[[], None], connection: socket.socket) -> None:
+    """Fork children of this process for a driver, once it is prepared; a failure is told.
+
+    Args:
+        prepare: Makes ready what the children inherit. It has to leave one thread.
+        connection: The driver's socket; where it closes, this process ends.
+    """
     adopt_orphans()
     try:
         with _ending_with(connection):
-            for module in PRELOADED:
-                importlib.import_module(module)
+            prepare()
     except BaseException:  # noqa: BLE001 - whatever it was, the driver must hear of it
         connection.send(json.dumps({"failed": traceback.format_exc()[-8000:]}).encode())
         return
+    _Server(connection).serve()
+
+
+def _preload() -> None:
+    for module in PRELOADED:
+        importlib.import_module(module)
     gc.collect()
     gc.freeze()
-    _Server(connection).serve()
 
 
 @contextlib.contextmanager

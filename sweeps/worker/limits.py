@@ -7,9 +7,11 @@ import time
 from dataclasses import dataclass
 
 INTERRUPTED = "interrupted"
-"""The reason to stop after Ctrl-C: what runs ends after its epoch."""
+"""The reason to stop after Ctrl-C: what runs ends after its epoch, if that ends soon."""
 TERMINATED = "terminated"
 """The reason to stop after SIGTERM: what runs is saved at once, in the middle of its epoch."""
+DRAIN_SECONDS = 5.0
+"""How long the end of an epoch is waited for after Ctrl-C."""
 
 
 class Stop:
@@ -23,11 +25,13 @@ class Stop:
         self.deadline = deadline
         self._event = threading.Event()
         self._reason = ""
+        self._asked_at = 0.0
 
     def ask(self, reason: str, *, urgent: bool = False) -> None:
         """Ask to stop; the first reason stays, unless a later one is `urgent`."""
         if urgent or not self._event.is_set():
             self._reason = reason
+            self._asked_at = time.monotonic()
             self._event.set()
 
     def wait(self, seconds: float) -> bool:
@@ -36,6 +40,16 @@ class Stop:
             seconds = min(seconds, max(0.0, self.deadline - time.monotonic()))
         self._event.wait(seconds)
         return bool(self.reason)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether what runs is to be saved in the middle of its epoch.
+
+        After SIGTERM at once, after Ctrl-C where the epoch has not ended by itself soon.
+        """
+        waited = time.monotonic() - self._asked_at
+        reason = self.reason
+        return reason == TERMINATED or (reason == INTERRUPTED and waited >= DRAIN_SECONDS)
 
     @property
     def reason(self) -> str:
@@ -65,6 +79,7 @@ def divide_cores(
     *,
     threads: int | None = None,
     gpu_slots: int | None = None,
+    memory_slots: int | None = None,
 ) -> Share:
     """Decide how many trials run at a time, with how many threads each.
 
@@ -78,9 +93,13 @@ def divide_cores(
         cores: Cores to use; None asks the machine, its affinity and its cgroup.
         threads: CPU threads of each; None divides the cores.
         gpu_slots: How many trials can have a GPU; None where they use none.
+        memory_slots: How many trials the memory holds; None where that is not known. A number of
+            workers is taken as it is: whoever gave it may know better.
     """
     cores = cores or count_cores()
     count = cores // (threads or 1) if workers == "auto" else int(workers)
+    if workers == "auto" and memory_slots is not None:
+        count = min(count, memory_slots)
     count = max(1, min(count, trials, gpu_slots or count))
     return Share(count, threads or max(1, cores // count))
 

@@ -89,7 +89,12 @@ def kill_all(find: Callable[[], Sequence[int]]) -> None:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and every one below it, and wait until they are gone."""
+    """Kill a process and every one below it, and wait until they are gone.
+
+    It is stopped first: nothing may go on in it, and tell of it, when those below it have died.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGSTOP)
     kill_descendants(pid)
     kill_group(pid)
     deadline = time.monotonic() + _LONGEST_KILL_SECONDS

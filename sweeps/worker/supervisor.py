@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sweeps.causes import Cause, is_infeasible
-from sweeps.checkpoints.store import BestStore, LatestStore
-from sweeps.durable import is_disk_full, make_dir, read_json, write_json
+from sweeps.checkpoints.store import LatestStore
+from sweeps.durable import is_disk_full, read_json, write_json
 from sweeps.paths import SweepPaths
 from sweeps.search.study import Study
 from sweeps.search.trials import (
@@ -19,17 +19,16 @@ from sweeps.search.trials import (
     SpaceExhaustedError,
     StaleAttemptError,
     TrialFinishedError,
-    TrialOutcome,
     TrialRecord,
 )
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import parameter_from_json
 from sweeps.training.channel import TrialEnd
 from sweeps.worker.attempts import Assignment, judge, may_retry, read_earlier
-from sweeps.worker.disk import collect_checkpoints, is_bounded, release_state
+from sweeps.worker.conclusions import Conclusions
 from sweeps.worker.disk_space import DiskSpace
 from sweeps.worker.events import EpochReported, Notice, Observer, TrialEnded, TrialStarted
-from sweeps.worker.limits import TERMINATED, Stop
+from sweeps.worker.limits import Stop
 from sweeps.worker.messages import Ask, Message, best_from_json
 from sweeps.worker.outcomes import (
     Death,
@@ -38,30 +37,15 @@ from sweeps.worker.outcomes import (
     explain_death,
     read_log_end,
 )
+from sweeps.worker.run_task import RunTask
 
 SCHEMA = 1
-BATCH_KEYS = ("batch_size", "gradient_accumulation_steps")
 STOP_LOOK_SECONDS = 0.2
 """How often who waits for other trials looks whether the sweep stops."""
 MAX_INFEASIBLE = 100
 """So many infeasible trials in a row end the sweep: the space hardly holds another kind."""
 MAX_OUT_OF_MEMORY = 10
 """As `MAX_INFEASIBLE`, of trials that had no memory: each of them costs time."""
-
-
-class RunTask(Protocol):
-    """How a task is run: `Engine.run_task`."""
-
-    def __call__(
-        self,
-        request: Mapping[str, Any],
-        answer: Ask,
-        *,
-        timeout_seconds: float | None = None,
-        stall_seconds: float | None = None,
-        memory_bytes: int | None = None,
-    ) -> Message | Death:
-        """Run one task and answer its questions until it ends."""
 
 
 @dataclass
@@ -93,14 +77,17 @@ class Supervisor:
     observe: Observer
     interrupted: Iterable[TrialRecord] = ()
     accepted_changes: Sequence[str] = ()
+    _conclusions: Conclusions = field(init=False)
     _left: deque[TrialRecord] = field(init=False)
     _turn: threading.Condition = field(init=False, default_factory=threading.Condition)
-    _collecting: threading.Lock = field(init=False, default_factory=threading.Lock)
     _refusing: threading.Lock = field(init=False, default_factory=threading.Lock)
     _num_infeasible: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._left = deque(self.interrupted)
+        self._conclusions = Conclusions(
+            self.study, self.paths, self.spec, self.space, self.observe, self.accepted_changes
+        )
 
     def supervise_next(self) -> TrialEnded | None:
         """Run one trial to its end; None where the sweep stops or nothing is left to try.
@@ -145,11 +132,13 @@ class Supervisor:
             end = self._train(assignment)
             if not self._goes_on(assignment, end, num_earlier=assignment.attempt - first):
                 break
-            self._write_outcome(assignment, end, _to_outcome(assignment, end), "interrupted")
+            self._conclusions.note_attempt(assignment, end)
             assignment = assignment.begin_next(end)
-        if end.same_as is not None:
-            return self._conclude_duplicate(assignment, end.same_as)
-        return self._conclude(assignment, judge(self.spec, assignment, end, self.stop.reason))
+        if end.same_as is None:
+            end = judge(self.spec, assignment, end, self.stop.reason)
+        if end.state == "interrupted" and end.cause == Cause.LOST:
+            self.stop.ask(end.reason)
+        return self._conclusions.conclude(assignment, end)
 
     def _goes_on(self, assignment: Assignment, end: TrialEnd, num_earlier: int) -> bool:
         """Tell whether the trial goes on at once in its next attempt."""
@@ -157,7 +146,8 @@ class Supervisor:
             return self._wait_for_space(assignment, end, num_earlier)
         if not may_retry(self.spec, assignment, end) or self.stop.reason:
             return False
-        text = f"{end.cause}: {end.reason} It goes on in attempt {assignment.attempt + 1}."
+        why = f"{end.cause}: {end.reason.rstrip('.')}."
+        text = f"{why} It goes on in attempt {assignment.attempt + 1}."
         self.observe(Notice(f"trial {assignment.number:04d}: {text}"))
         return True
 
@@ -288,7 +278,7 @@ class Supervisor:
     def _answer_progress(self, assignment: Assignment, message: Message) -> Message:
         """Stop a trial in mid-epoch only where there is no time to wait for its end."""
         del assignment, message
-        return {"action": "stop" if self.stop.reason == TERMINATED else "continue"}
+        return {"action": "stop" if self.stop.is_urgent else "continue"}
 
     def _answer_report(self, assignment: Assignment, message: Message) -> Message:
         number, epoch, value = assignment.number, message["epoch"], message["value"]
@@ -298,110 +288,6 @@ class Supervisor:
         if prune:
             return {"action": "prune"}
         return {"action": "stop" if self.stop.reason else "continue"}
-
-    def _conclude_duplicate(self, assignment: Assignment, number: int) -> TrialEnded:
-        """Tell the result of an earlier trial with the same parameters again."""
-        earlier = self.study.trials()[number]
-        outcome = TrialOutcome(
-            earlier.state,  # type: ignore[arg-type]
-            earlier.value,
-            earlier.best_epoch,
-            attempt=assignment.attempt,
-            cause=Cause.DUPLICATE,
-            reason=f"same parameters as trial {number:04d}, whose result was told again.",
-            spread=earlier.spread,
-            others=_drop_primary(self.spec, earlier.values),
-        )
-        return self._tell(assignment, TrialEnd("complete", earlier.epoch), outcome)
-
-    def _conclude_infeasible(self, assignment: Assignment, end: TrialEnd) -> TrialEnded:
-        """Tell the study that this model is too large, which a sampler may learn from."""
-        cause = Cause(end.cause)
-        self.study.tell_infeasible(assignment.number, end.violation or 1.0, end.reason, cause=cause)
-        with self._collecting:
-            release_state(self.paths, assignment.number, "pruned")
-        outcome = TrialOutcome("pruned", attempt=assignment.attempt, cause=cause, reason=end.reason)
-        return self._record(assignment, end, outcome, outcome.state)
-
-    def _conclude(self, assignment: Assignment, end: TrialEnd) -> TrialEnded:
-        if is_infeasible(end.state, end.cause):
-            return self._conclude_infeasible(assignment, end)
-        best = end.best or BestStore(self.paths.trial(assignment.number)).find_best()
-        value = end.value if end.value is not None or best is None else best.value
-        others = end.others if end.others or best is None else best.others
-        end = _require_values(self.spec, end, others)
-        outcome = TrialOutcome(
-            "failed" if end.state == "interrupted" else end.state,
-            value,
-            best.epoch if best else None,
-            best.file if best else None,
-            assignment.attempt,
-            end.cause or None,
-            end.reason or None,
-            end.spread,
-            others,
-        )
-        if end.state == "interrupted":
-            if end.cause == Cause.LOST:
-                self.stop.ask(end.reason)
-            return self._record(assignment, end, outcome, "interrupted")
-        return self._tell(assignment, end, outcome)
-
-    def _tell(self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome) -> TrialEnded:
-        self.study.tell(assignment.number, outcome)
-        with self._collecting:  # others may delete what this trial keeps, now that it has ended
-            release_state(self.paths, assignment.number, outcome.state)
-            self._keep_disk_bounded()
-        return self._record(assignment, end, outcome, outcome.state)
-
-    def _keep_disk_bounded(self) -> None:
-        if not is_bounded(self.spec):
-            return
-        leader = self.study.leader()
-        number = leader.number if leader else None
-        collect_checkpoints(self.paths, self.spec, self.study.trials(), number)
-
-    def _record(
-        self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome, state: str
-    ) -> TrialEnded:
-        """Write down how the attempt ended, and tell who watches."""
-        self._write_outcome(assignment, end, outcome, state)
-        ended = TrialEnded(
-            assignment.number,
-            state,
-            outcome.value,
-            outcome.best_epoch,
-            outcome.cause or "",
-            outcome.reason or "",
-            dict(outcome.others),
-        )
-        self.observe(ended)
-        return ended
-
-    def _write_outcome(
-        self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome, state: str
-    ) -> None:
-        trial = self.paths.trial(assignment.number)
-        record = {
-            "schema": SCHEMA,
-            "number": assignment.number,
-            "epoch": end.epoch,
-            **asdict(outcome),
-            "state": state,
-            "traceback": end.traceback,
-            "resume": _describe_resume(assignment.resume_reasons),
-            "resume_reason": "; ".join(assignment.resume_reasons or ()) or None,
-            "accepted_changes": len(self.accepted_changes),
-            "extends": assignment.extends.number if assignment.extends else None,
-            "earlier_attempts": assignment.earlier,
-            **{key: (assignment.batch or {}).get(key) for key in BATCH_KEYS},
-        }
-
-        def write() -> None:
-            make_dir(trial.root)
-            write_json(trial.outcome, record)
-
-        self.space.retry(write)
 
 
 def _answer_resume(assignment: Assignment, message: Message) -> Message:
@@ -418,29 +304,6 @@ def _measure(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _to_outcome(assignment: Assignment, end: TrialEnd) -> TrialOutcome:
-    """Describe an attempt after which the trial goes on."""
-    return TrialOutcome("failed", attempt=assignment.attempt, cause=end.cause, reason=end.reason)
-
-
-def _describe_resume(reasons: Sequence[str] | None) -> str | None:
-    return None if reasons is None else "approximate" if reasons else "exact"
-
-
 def _read_end(message: Message) -> TrialEnd:
     fields = {name: value for name, value in message.items() if name not in ("kind", "attempt")}
     return TrialEnd(**{**fields, "best": best_from_json(message["best"])})
-
-
-def _require_values(spec: SweepSpec, end: TrialEnd, others: Mapping[str, float]) -> TrialEnd:
-    """Let a trial fail that has no value of one of several objectives."""
-    missing = [each.metric for each in spec.objectives[1:] if each.metric not in others]
-    if end.state != "complete" or not missing:
-        return end
-    reason = f"the best epoch has no finite value of {', '.join(missing)}."
-    cause = Cause.NO_FINITE_VALUE
-    return replace(end, state="failed", cause=cause, reason=cause.explain(reason))
-
-
-def _drop_primary(spec: SweepSpec, values: Mapping[str, float]) -> dict[str, float]:
-    return {metric: value for metric, value in values.items() if metric != spec.objective.metric}

@@ -2,15 +2,15 @@
 
 ``trial`` trains one trial. Before the first one, ``inspect`` looks at model and data, ``discover``
 at the parameters that the code declares, and ``measure`` times an epoch; ``inspect_data`` looks at
-the data again before a sweep goes on. ``export`` writes and scores the leader's model. A task gets
-a folder and a number; everything else it asks for.
+the data again before a sweep goes on. ``export`` writes and scores a trial's model, ``ensemble``
+the mean of several, and ``retrain`` one that is trained again on all data. A task gets a folder and
+a number; everything else it asks for.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import faulthandler
 import os
 import select
 import socket
@@ -24,13 +24,14 @@ from typing import Any, NoReturn
 from sweeps.causes import Cause
 from sweeps.durable import is_disk_full, make_dir, read_json
 from sweeps.errors import describe_error, describe_traceback
-from sweeps.paths import SweepPaths
+from sweeps.paths import BundlePaths, SweepPaths
 from sweeps.spec.model import SweepSpec, spec_from_json
 from sweeps.spec.parameters import Parameter, parameter_to_json
 from sweeps.training.channel import Action, TrialEnd
 from sweeps.worker.messages import Ask, Line, Message, best_to_json
 from sweeps.worker.outcomes import explain_error
 from sweeps.worker.process_tree import adopt_orphans, kill_descendants
+from sweeps.worker.stacks import write_stacks
 
 LOST_SUPERVISOR = 71
 _LINE_BUFFERED = 1  # _IOLBF
@@ -160,12 +161,41 @@ def _perform_export(request: Mapping[str, Any], ask: Ask) -> Message:
     from sweeps.training.evaluate import export_model
 
     del ask
-    paths = SweepPaths(Path(request["folder"]))
+    paths, bundle = SweepPaths(Path(request["folder"])), BundlePaths(Path(request["destination"]))
     trial = paths.trial(request["number"])
-    try:
-        return export_model(
-            _read_spec(paths), trial, read_json(trial.params), Path(request["destination"])
+    return _tell_failure(
+        lambda: export_model(_read_spec(paths), trial, read_json(trial.params), bundle)
+    )
+
+
+def _perform_ensemble(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.training.ensemble import export_ensemble
+
+    del ask
+    paths, bundle = SweepPaths(Path(request["folder"])), BundlePaths(Path(request["destination"]))
+    return _tell_failure(
+        lambda: export_ensemble(_read_spec(paths), paths, request["members"], bundle)
+    )
+
+
+def _perform_retraining(request: Mapping[str, Any], ask: Ask) -> Message:
+    from sweeps.training.retrain import export_retrained
+
+    del ask
+    paths, bundle = SweepPaths(Path(request["folder"])), BundlePaths(Path(request["destination"]))
+    number, divisor = request["number"], request["divisor"]
+    trial = paths.trial(number)
+    return _tell_failure(
+        lambda: export_retrained(
+            _read_spec(paths), trial, number, read_json(trial.params), bundle, divisor=divisor
         )
+    )
+
+
+def _tell_failure(write: Callable[[], Message]) -> Message:
+    """Give what writing a model gives; an error is a result."""
+    try:
+        return write()
     except Exception as error:  # noqa: BLE001 - told to the driver, which raises it again
         if is_disk_full(error):
             return {"error": describe_error(error), "cause": Cause.DISK_FULL}
@@ -180,6 +210,8 @@ _TASKS: dict[str, Callable[[Mapping[str, Any], Ask], Message]] = {
     "discover": _perform_discovery,
     "measure": _perform_measurement,
     "export": _perform_export,
+    "ensemble": _perform_ensemble,
+    "retrain": _perform_retraining,
 }
 
 
@@ -270,7 +302,7 @@ def _redirect_output(descriptor: int) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     library = ctypes.CDLL(None)
     library.setvbuf(ctypes.c_void_p.in_dll(library, "stdout"), None, _LINE_BUFFERED, 0)
-    faulthandler.enable(2)
+    write_stacks(2)
 
 
 def _watch_supervisor(connection: socket.socket) -> None:

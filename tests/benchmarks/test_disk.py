@@ -16,9 +16,10 @@ def test_checkpoints_stay_within_their_bound_while_the_sweep_runs(
 ) -> None:
     """What `keep` allows and what the running trials need is never passed, not only at the end."""
     disk.main(["--quick", "--json", str(tmp_path / "disk.json")])
-    found = json.loads((tmp_path / "disk.json").read_text())
+    record = json.loads((tmp_path / "disk.json").read_text())
+    found = record["details"]
     assert found["trials"] == 12
     assert found["kept"] <= 3
     assert 0 < found["largest_checkpoints"] <= found["bound"]
-    assert found["growth"][-1]["checkpoints"] <= found["max_disk"]
-    assert "largest_checkpoints" in capsys.readouterr().out
+    assert record["rows"][-1]["checkpoints"] <= found["max_disk"]
+    assert "checkpoints took at most" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The benchmarks of what durability costs still run."""
+"""The benchmarks that are programs of their own still run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 HOME = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["durability", "resume"])
+@pytest.mark.parametrize("name", ["durability", "resume", "infeasible"])
 def test_benchmark_prints_its_figures_and_writes_them(name: str, tmp_path: Path) -> None:
     """In a process of its own, as its first lines say; no figure is judged."""
     command = [sys.executable, HOME / "benchmarks" / f"{name}.py", "--quick"]
@@ -29,5 +29,7 @@ def test_benchmark_prints_its_figures_and_writes_them(name: str, tmp_path: Path)
         (row,) = figures["rows"]
         # One best checkpoint and one state, each of the weights and of Adam's two moments.
         assert row["epoch_bytes"] == pytest.approx(2 * 3 * 4 * row["parameters"], rel=0.1)
+    elif name == "resume":
+        assert [row["finished"] for row in figures["rows"]] == [1, 50]
     else:
-        assert figures["trials"] == 50
+        assert [row["way"] for row in figures["rows"]] == ["failed", "pruned", "tell_infeasible"]

@@ -17,12 +17,13 @@ def test_memory_is_measured_for_driver_and_server(
     """The quick run has all figures; 12 trials are too few to hold them against the bound."""
     memory.main(["--quick", "--json", str(tmp_path / "memory.json")])
     found = json.loads((tmp_path / "memory.json").read_text())
-    assert found["trials"] == 12
-    for name in ("driver", "server"):
-        assert found[f"{name}_mb_first"] > 20
-        assert found[f"{name}_mb_last"] > 20
-        assert isinstance(found[f"{name}_mb_per_trial"], float)
-    assert "server_mb_per_trial" in capsys.readouterr().out
+    assert found["details"]["trials"] == 12
+    assert [row["process"] for row in found["rows"]] == ["driver", "fork server"]
+    for row in found["rows"]:
+        assert row["first_mb"] > 20
+        assert row["last_mb"] > 20
+        assert isinstance(row["mb_per_trial"], float)
+    assert "MB a trial" in capsys.readouterr().out
 
 
 def test_growth_is_the_slope_without_the_first_fifth() -> None:
@@ -30,5 +31,5 @@ def test_growth_is_the_slope_without_the_first_fifth() -> None:
     grown = [200 + trial / 2 for trial in range(8)]
     found = memory.describe("driver", [0.0, 100.0, *grown])
     assert found == {
-        "driver_mb_first": 200.0, "driver_mb_last": 203.5, "driver_mb_per_trial": 0.5,
+        "process": "driver", "first_mb": 200.0, "last_mb": 203.5, "mb_per_trial": 0.5,
     }  # fmt: skip

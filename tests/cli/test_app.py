@@ -52,7 +52,8 @@ def test_unknown_command_says_what_was_meant(sweeps) -> None:
     assert said.out == ""
     assert said.err == (
         "command: got 'statsu'; expected one of run, resume, stop, status, best, show, check, "
-        "plan, init, convert, enqueue, extend, gc, schema. Did you mean 'status'?\n"
+        "plan, init, convert, enqueue, extend, export, predict, verify, gc, schema. "
+        "Did you mean 'status'?\n"
         "See: python -m sweeps --help\n"
     )
 

@@ -132,8 +132,9 @@ def test_public_names_are_all_there() -> None:
     import sweeps
 
     assert sorted(sweeps.__all__) == [
-        "CheckReport", "PlanReport", "SpecError", "SweepReport", "SweepsError", "TrialRecord",
-        "check", "enqueue", "extend", "load", "plan", "read", "resume", "run",
+        "BundleReport", "CheckReport", "ExportReport", "PlanReport", "SpecError", "SweepReport",
+        "SweepsError", "TrialRecord", "check", "enqueue", "export", "extend", "load", "plan",
+        "predict", "read", "resume", "retrain", "run", "verify",
     ]  # fmt: skip
     for name in sweeps.__all__:
         assert getattr(sweeps, name).__name__ == name

@@ -16,6 +16,7 @@ ROOMS = {
     "samplers.md": "samplers",
     "pruners.md": "pruners",
     "engines.md": "engines",
+    "formats.md": "formats",
     "commands.md": "commands",
 }
 

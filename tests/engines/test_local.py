@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 import threading
 import time
@@ -84,10 +85,11 @@ def test_task_beyond_its_limit_is_killed_with_its_cause(
     """What hangs or fills 10 GB, in a process of its own too, ends there, long before 10 GB."""
     ended = local_engine.run_task(INSPECT, lambda _: {"spec": make_spec(data)}, **limits)
     assert isinstance(ended, Death)
-    assert (ended.status, ended.cause) == (-9, cause)
+    assert ended.cause == cause
+    assert ended.status in (-signal.SIGKILL, -signal.SIGUSR2), "asked for its stacks very early"
     assert reason in ended.reason
     if held := re.search(r"held ([0-9.]+) GB", ended.reason):
-        assert 1 < float(held[1]) < 8
+        assert 1 <= float(held[1]) < 8
 
 
 def test_task_is_killed_before_the_machine_has_no_memory_left(

@@ -96,3 +96,8 @@ def load_dataset():
         name: tf.data.Dataset.from_tensor_slices(arrays).batch(16)
         for name, arrays in load().items()
     }
+
+
+def load_train_only():
+    """Give training data alone."""
+    return {"train": load()["train"]}

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sweeps.errors import NoLeaderError, OptionError
+from sweeps.paths import SweepPaths
 from sweeps.preflight import CheckReport
 from sweeps.report.leaderboard import (
+    describe_counts,
     render_best,
     render_check,
     render_outcome,
     render_status,
     render_trial,
 )
+from sweeps.report.records import record_trial_in_full
 from sweeps.report.screen import print_parts
 from sweeps.report.states import find_trial, rank_trials
+from sweeps.search.trials import Extension
 from tests.report.samples import COMPLETE, FAILED, make_report, make_spec
 
 
@@ -66,8 +72,6 @@ def test_render_outcome_resume_command_survives_a_space_in_the_folder(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The command can be copied into a shell."""
-    from pathlib import Path
-
     report = make_report(Path("my results/digits"), stopped="interrupted")
     text = _print(render_outcome(report), capsys)
     assert text.endswith("python -m sweeps resume 'my results/digits'")
@@ -77,8 +81,6 @@ def test_render_outcome_long_lines_stay_whole(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line to be copied is never folded."""
-    from pathlib import Path
-
     report = make_report(Path("/" + "x" * 300))
     text = _print(render_outcome(report), capsys)
     assert f"sweeps.load('/{'x' * 300}')" in text
@@ -104,6 +106,31 @@ def test_render_status_lists_trials_best_first(capsys: pytest.CaptureFixture[str
         "0000    complete            0.9625   2 of 3   1:15   optimizer=adam learning_rate=0.001",
     ]
     assert text.endswith("continue with: python -m sweeps resume results/digits")
+
+
+def test_render_status_counts_extended_trials_beside_the_target() -> None:
+    """The numbers in a line add up."""
+    extended = replace(COMPLETE, number=8, extends=Extension(0, 0, 40))
+    report = make_report()
+    told = describe_counts(replace(report, trials=(*report.trials, extended)))
+    assert told.startswith("3 of 8 finished and 1 extended: 2 complete, 1 pruned, 1 failed (nan)")
+
+
+@pytest.mark.parametrize("columns", ["60", "100", "160"])
+def test_render_status_long_reason_is_cut_and_takes_no_other_column(
+    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much there is to say, each trial has its number, its state and one line."""
+    monkeypatch.setattr("sweeps.report.screen.PIPE_WIDTH", int(columns))
+    failed = replace(FAILED, reason="no word of this is worth less than another one. " * 10)
+    text = _print(render_status(make_report(trials=(COMPLETE, failed))), capsys)
+    table = text.split("\n\n")[1].splitlines()
+    assert [line[:16].split() for line in table] == [
+        ["trial", "state"], ["0000", "complete"], ["0002", "failed"],
+    ]  # fmt: skip
+    assert "0.9625   2 of 3   1:15   optim" in table[1]
+    assert table[2].endswith("…")
+    assert max(map(len, table)) <= int(columns)
 
 
 def test_render_status_cuts_rows_and_counts_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +168,27 @@ def test_render_trial_failed_says_why_in_one_line(capsys: pytest.CaptureFixture[
     text = _print(render_trial(make_report(), FAILED), capsys)
     assert "nan: val_accuracy is NaN at epoch 1; lower learning_rate" in text
     assert "\x1b" not in text
+
+
+def test_render_trial_failed_gives_its_log_and_its_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the reason sends a person to is shown, or can be opened; nothing commands a terminal."""
+    trial = SweepPaths(tmp_path).trial(FAILED.number)
+    trial.root.mkdir(parents=True)
+    trial.log.write_text("printed\n")
+    told = (
+        'Traceback (most recent call last):\n  File "a.py", line 3\n    \x1b[31mx\x07()\nOops: no'
+    )
+    trial.outcome.write_text(json.dumps({"schema": 1, "traceback": told}))
+    report = make_report(tmp_path)
+    text = _print(render_trial(report, FAILED), capsys)
+    assert f"  log            {trial.log}\n" in text
+    assert text.endswith(
+        '\nTraceback (most recent call last):\n  File "a.py", line 3\n    x?()\nOops: no'
+    )
+    record = record_trial_in_full(report, FAILED)
+    assert (record["log"], record["traceback"]) == ("trials/0002/log.txt", told)
 
 
 def test_render_check_tells_what_was_understood(capsys: pytest.CaptureFixture[str]) -> None:

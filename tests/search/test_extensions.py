@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sweeps.paths import SweepPaths
-from sweeps.search.study import Study, open_study, read_study
+from sweeps.search.replay import read_study
+from sweeps.search.study import Study, open_study
 from sweeps.search.trials import Extension, TrialOutcome
 from tests.search.sample_sweeps import FINITE, SWEEP_ID, make_spec, train
 

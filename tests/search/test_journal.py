@@ -14,7 +14,8 @@ from optuna.storages.journal import JournalFileBackend
 
 from sweeps.errors import JournalError
 from sweeps.search import journal as journal_module
-from sweeps.search.journal import JournalBackend, decode_record, encode_record, read_records
+from sweeps.search.journal import JournalBackend
+from sweeps.search.journal_lines import decode_record, encode_record, read_records
 
 RECORDS = [
     {"op_code": 0, "worker_id": "w", "study_name": "digits", "directions": [2]},

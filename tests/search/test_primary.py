@@ -13,7 +13,8 @@ from sweeps.errors import ResumeRefusedError
 from sweeps.paths import SweepPaths
 from sweeps.search.journal import JournalBackend
 from sweeps.search.primary import PrimaryStudy
-from sweeps.search.study import Study, open_study, read_study
+from sweeps.search.replay import read_study
+from sweeps.search.study import Study, open_study
 from sweeps.search.trials import TrialFinishedError, TrialOutcome
 from sweeps.spec.model import Export, Objective
 from sweeps.spec.parameters import Parameter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweeps.search.proposals import sort_parents_first
+from sweeps.search.parents import sort_parents_first
 from sweeps.search.trials import InfeasibleSpaceError
 from sweeps.spec.conditions import Condition
 from sweeps.spec.parameters import Parameter

@@ -14,7 +14,8 @@ from optuna.storages.journal import JournalFileBackend
 from sweeps.errors import JournalError, ResumeRefusedError, SweepNotFoundError
 from sweeps.paths import SweepPaths
 from sweeps.search.journal import JournalBackend
-from sweeps.search.study import Study, open_study, read_study
+from sweeps.search.replay import read_study
+from sweeps.search.study import Study, open_study
 from sweeps.search.trials import (
     InfeasibleSpaceError,
     ParameterError,

@@ -62,7 +62,7 @@ def check_now(evidence: Evidence, before: Sequence[TrialRecord]) -> list[str]:
     found += [f"trial {number} was asked for and is lost" for number in sorted(asked - known)]
     for trial in evidence.trials:
         found += [f"trial {trial.number}: {each}" for each in _check_trial(evidence, trial)]
-    return found
+    return [*found, *_check_leader(evidence)]
 
 
 def check_end(evidence: Evidence) -> list[str]:
@@ -79,7 +79,7 @@ def check_end(evidence: Evidence) -> list[str]:
         told = evidence.of(trial.number, "tell")
         if told and recorded != trial.state and not _was_cut_short(evidence, trial.number):
             found.append(f"trial {trial.number} is {trial.state}, its outcome.json {recorded}")
-    return [*found, *_check_leader(evidence), *_check_disk(evidence)]
+    return [*found, *_check_bundle(evidence), *_check_disk(evidence)]
 
 
 def _is_bad(note: Note) -> bool:
@@ -257,15 +257,18 @@ def _check_duplicate(evidence: Evidence, trial: TrialRecord) -> Iterator[str]:
         yield f"a duplicate with {trial.value}, like none of {[each.number for each in same]}"
 
 
-def _check_leader(evidence: Evidence) -> Iterator[str]:
-    """The leader is the best complete trial, its checkpoint is there, and so is its bundle."""
+def _find_leader(evidence: Evidence) -> TrialRecord | None:
     sign = 1 if evidence.spec.objective.direction == "maximize" else -1
     complete = [trial for trial in evidence.trials if trial.state == "complete"]
-    if not complete:
+    return max(complete, key=lambda trial: (sign * (trial.value or 0), -trial.number), default=None)
+
+
+def _check_leader(evidence: Evidence) -> Iterator[str]:
+    """The best complete trial has its checkpoint at any moment, and it is the one on record."""
+    leader = _find_leader(evidence)
+    if leader is None:
         return
-    leader = max(complete, key=lambda trial: (sign * (trial.value or 0), -trial.number))
-    origin = leader
-    trial = evidence.paths.trial(origin.number)
+    trial = evidence.paths.trial(leader.number)
     record = BestStore(trial).find_best()
     if record is None:
         yield f"the leader {leader.number} has no checkpoint on record"
@@ -274,12 +277,24 @@ def _check_leader(evidence: Evidence) -> Iterator[str]:
         yield f"the leader is {leader}, its checkpoint {record}"
     path = trial.checkpoints / record.file
     if not path.exists() or digest_file(path) != record.sha256:
-        yield f"the leader's {path} is gone or damaged"
+        yield f"the leader's {path.name} is gone or damaged"
+
+
+def _check_bundle(evidence: Evidence) -> Iterator[str]:
+    """The bundle is the leader's."""
+    leader = _find_leader(evidence)
+    if leader is None:
+        return
     bundle = evidence.paths.bundle
     number = read_json(bundle.manifest)["trial"] if bundle.manifest.exists() else None
     if number != leader.number:
         yield f"the bundle holds trial {number}, but {leader.number} leads"
-    elif evidence.is_stub and path.exists() and bundle.model.read_bytes() != path.read_bytes():
+        return
+    trial = evidence.paths.trial(leader.number)
+    record = BestStore(trial).find_best()
+    model = trial.checkpoints / record.file if record else None
+    is_known = evidence.is_stub and model is not None and model.exists()
+    if is_known and model and bundle.model.read_bytes() != model.read_bytes():
         yield "the bundle's model is not the leader's checkpoint"
 
 

@@ -21,16 +21,17 @@ from sweeps.engines.local import LocalEngine
 from sweeps.search.journal import JournalBackend
 from sweeps.search.study import Study
 from sweeps.search.trials import TrialFinishedError, TrialOutcome
-from sweeps.worker import disk_space, fork_server, supervisor
+from sweeps.worker import disk, disk_space, fork_server
 from tests.soak.notes import Notes, open_notes
+from tests.soak.stub_training import replace_keras
 
-ROOT = Path(__file__).parents[2]
-_STUB = """\
-import sys
-sys.path.insert(0, {root!r})
-from tests.soak import stub_training
-sys.path.pop(0)
-stub_training.install()
+# The fork server has a session of its own, and Linux may share its time among sessions first.
+_STAY_BEHIND = """\
+try:
+    with open("/proc/self/autogroup", "w") as file:
+        file.write("10")
+except OSError:
+    pass
 """
 
 
@@ -38,7 +39,9 @@ def main() -> int:
     """Run one command with the faults of a plan."""
     plan, arguments = json.loads(sys.argv[1]), sys.argv[2:]
     if plan["stub"]:
-        fork_server._START = _STUB.format(root=str(ROOT)) + fork_server._START
+        replace_keras()
+    if os.getpriority(os.PRIO_PROCESS, 0) > 0:
+        fork_server._START = _STAY_BEHIND + fork_server._START
     notes = open_notes()
     draw = random.Random(plan["seed"])
     disk_space.LOOK_SECONDS = 0.05
@@ -78,14 +81,14 @@ def _forget_attempts() -> None:
 
 
 def _delete_the_leaders() -> None:
-    collect = supervisor.collect_checkpoints
+    collect = disk.collect_checkpoints
 
-    def deleting(paths: Any, spec: Any, trials: Any, leader: int | None) -> None:
-        collect(paths, spec, trials, leader)
+    def deleting(paths: Any, spec: Any, trials: Any, leader: int | None, *sizes: Any) -> None:
+        collect(paths, spec, trials, leader, *sizes)
         if leader is not None:
             BestStore(paths.trial(leader)).remove_others(None)
 
-    supervisor.collect_checkpoints = deleting  # type: ignore[assignment]
+    disk.collect_checkpoints = deleting  # type: ignore[assignment]
 
 
 def _forget_syncs() -> None:
@@ -227,12 +230,14 @@ def _die_at(operation: int) -> None:
 
 
 def _kill_server(seconds: float) -> None:
-    """Kill the fork server after a while."""
+    """Kill the fork server after a while; the one that holds the data goes with it."""
     start = fork_server.ForkServer.__init__
 
-    def starting(self: Any) -> None:
-        start(self)
-        timer = threading.Timer(seconds, lambda: os.kill(self.pid, signal.SIGKILL))
+    def starting(self: Any, *parts: Any) -> None:
+        start(self, *parts)
+        if parts:
+            return
+        timer = threading.Timer(seconds, self._process.kill)  # does nothing once it was reaped
         timer.daemon = True
         timer.start()
 

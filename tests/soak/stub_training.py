@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -23,14 +24,29 @@ from typing import Any
 from sweeps.causes import Cause
 from sweeps.checkpoints.store import BestCheckpoint, BestStore, LatestStore, open_best
 from sweeps.durable import make_dir, write_json
-from sweeps.paths import TrialPaths
+from sweeps.paths import BundlePaths, TrialPaths
 from sweeps.spec.builds import Build, ModelSize
 from sweeps.training.channel import TrialEnd
+from sweeps.worker import fork_server
 from tests.soak.faults import Fault, TooLargeError, choose_fault
 from tests.soak.notes import Notes, open_notes
 
 METRIC = "val_score"
 PADDING = bytes(2000)
+_START = """\
+import sys
+sys.path.insert(0, {root!r})
+from tests.soak import stub_training
+sys.path.pop(0)
+stub_training.install()
+"""
+
+
+def replace_keras() -> Callable[[], None]:
+    """Let the fork servers that this process starts have the stub; gives what undoes that."""
+    start = fork_server._START
+    fork_server._START = _START.format(root=str(Path(__file__).parents[2])) + start
+    return lambda: setattr(fork_server, "_START", start)
 
 
 def install() -> None:
@@ -94,20 +110,21 @@ class BuildingModels:
         return Build(request["values"], size=ModelSize(1, len(PADDING)))
 
 
-def export_model(spec: Any, trial: TrialPaths, values: Any, destination: Path) -> dict[str, Any]:
-    """Copy the checkpoint and read its score from it."""
+def export_model(spec: Any, trial: TrialPaths, values: Any, bundle: BundlePaths) -> dict[str, Any]:
+    """Copy the checkpoint and read its score from it, which is all that proves it."""
     best = BestStore(trial).find_best()
     assert best is not None
-    shutil.copyfile(open_best(trial), destination)
-    score = read_model(destination)["value"]
+    shutil.copyfile(open_best(trial), bundle.model)
+    score = read_model(bundle.model)["value"]
     return {
         "scores": {"validation": {METRIC.removeprefix("val_"): score}},
         "value": best.value,
         "others": {},
         "facts": {},
         "own_fit": False,
-        "inputs": [],
-        "outputs": [],
+        "custom_objects": [],
+        "signature": None,
+        "samples_error": "a stub takes none",
     }
 
 

@@ -34,7 +34,7 @@ def test_load_spec_smallest_file_fills_in_every_default(tmp_path: Path) -> None:
     assert (spec.limits.timeout, spec.limits.trial_timeout, spec.limits.failures) == (None,) * 3
     assert (spec.checkpoint.monitor, spec.checkpoint.mode) == ("val_loss", "min")
     assert (spec.keep.best, spec.keep.max_disk, spec.seed) == (None, None, 0)
-    assert spec.export.formats == ("keras",)
+    assert spec.export.formats == ("keras", "saved_model")
 
 
 def test_load_spec_full_file_reads_every_section(tmp_path: Path) -> None:
@@ -248,8 +248,9 @@ def test_load_spec_both_spellings_at_once_is_an_error(
             "space.yaml:4: checkpoint.path: got ''; expected a text that is not empty",
         ),
         (
-            "export: {formats: [onnx]}\n",
-            "space.yaml:4: export.formats.0: got 'onnx'; expected 'keras'",
+            "export: {formats: [onx]}\n",
+            "space.yaml:4: export.formats.0: got 'onx'; expected 'keras', "
+            "'saved_model', 'onnx' or 'litert'. Did you mean 'onnx'?",
         ),
         ("seed: -1\n", "space.yaml:4: seed: got -1; expected a whole number, at least 0"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -77,6 +78,62 @@ def build_accumulating(hp: Any) -> Any:
 
 
 load_accumulating = load_mlp
+
+
+def build_momentum(hp: Any) -> Any:
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 12)
+    return make_mlp(keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True))
+
+
+load_momentum = load_mlp
+
+
+def build_loss_scaled(hp: Any) -> Any:
+    """Compute in half precision, with a loss scale that doubles every second step."""
+    layers = [
+        keras.layers.Dense(8, activation="relu", dtype="mixed_float16"),
+        keras.layers.Dropout(0.4, dtype="mixed_float16"),
+        keras.layers.Dense(3),
+    ]
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.Adam(0.01), initial_scale=8.0, dynamic_growth_steps=2
+    )
+    return compile_classifier(keras.Sequential([keras.Input((4,)), *layers]), optimizer)
+
+
+load_loss_scaled = load_mlp
+
+
+def load_streaming() -> Any:
+    """Give the training data as a tf.data pipeline that always has the same order."""
+    train, validation = load_mlp()
+    return tf.data.Dataset.from_tensor_slices(train).batch(8), validation
+
+
+build_streaming = build_mlp
+
+
+class Indexed(keras.utils.PyDataset):
+    """Batches of arrays, by their index."""
+
+    def __init__(self, arrays: Any) -> None:
+        super().__init__()
+        self.arrays = arrays
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.arrays[0]) / 8)
+
+    def __getitem__(self, index: int) -> Any:
+        return tuple(array[8 * index : 8 * index + 8] for array in self.arrays)
+
+
+def load_indexed() -> Any:
+    """Give the training data as a PyDataset."""
+    train, validation = load_mlp()
+    return Indexed(train), validation
+
+
+build_indexed = build_mlp
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -182,6 +239,17 @@ class Warming(keras.callbacks.Callback):
         self.rates = list(state["rates"])
 
 
+class Wording(Warming):
+    """The same with a state of texts, one of which looks like a number that JSON does not know."""
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rates": [str(rate) for rate in self.rates], "unit": "inf"}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        assert state["unit"] == "inf"
+        self.rates = [float(rate) for rate in state["rates"]]
+
+
 class Forgetting(Warming):
     """The same without taking part."""
 
@@ -206,12 +274,27 @@ def make_warming() -> list[Any]:
     return [Warming()]
 
 
+def make_wording() -> list[Any]:
+    return [Wording()]
+
+
 def make_forgetting() -> list[Any]:
     return [Forgetting()]
 
 
 def make_counting() -> list[Any]:
     return [Counting()]
+
+
+class Endless(Warming):
+    """Has a state with a number that JSON does not know."""
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rates": [float("inf")]}
+
+
+def make_endless() -> list[Any]:
+    return [Endless()]
 
 
 def make_broken() -> list[Any]:
@@ -224,3 +307,7 @@ def make_nothing() -> None:
 
 def make_words() -> list[str]:
     return ["early"]
+
+
+def load_train_only() -> Any:
+    return {"train": make_data().train.arrays}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,46 @@ def test_best_checkpointing_saves_what_keras_saves(
     expected = {epoch: float(epoch) for epoch in epochs}
     assert save_with_keras(tmp_path / "keras", values, direction) == expected
     assert save_with_ours(tmp_path / "ours", values, direction) == expected
+
+
+def make_keras_options(seed: int) -> tuple[Values, dict[str, Any]]:
+    """Draw values with ties, and arguments of ModelCheckpoint, as a seed says."""
+    draw = random.Random(seed)
+    values: Values = [draw.randint(-3, 3) / 2 for _ in range(6)]
+    options: dict[str, Any] = {
+        "mode": draw.choice(["min", "max"]),
+        "save_best_only": draw.random() < 0.75,
+        "save_weights_only": draw.random() < 0.5,
+    }
+    if draw.random() < 0.5:
+        options["initial_value_threshold"] = draw.randint(-2, 2) / 2
+    return values, options
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_best_checkpointing_saves_what_keras_saves_whatever_the_arguments(
+    tmp_path: Path, seed: int
+) -> None:
+    """The same files with the same weights, for any values and any arguments both know."""
+    values, options = make_keras_options(seed)
+    suffix = ".weights.h5" if options["save_weights_only"] else ".keras"
+    template = "{epoch:02d}_{val_loss:.1f}" + suffix
+    theirs = keras.callbacks.ModelCheckpoint(tmp_path / template, monitor="val_loss", **options)
+    play(theirs, make_model(), values)
+    direction: Direction = "minimize" if options["mode"] == "min" else "maximize"
+    ours = make_callback(tmp_path / "ours", template=template, direction=direction, **options)
+    play(ours, make_model(), values)
+    expected = {path.name: read_weight(path) for path in tmp_path.glob(f"*{suffix}")}
+    folder = TrialPaths(tmp_path / "ours").checkpoints
+    saved = folder.glob(f"*{suffix}") if folder.exists() else []
+    assert {path.name: read_weight(path) for path in saved} == expected
+
+
+def read_weight(path: Path) -> float:
+    """Read the one weight of a file, which is the epoch in which it was saved."""
+    model = make_model()
+    model.load_weights(path)
+    return float(model.layers[0].kernel.numpy()[0, 0])
 
 
 def test_best_checkpointing_nan_first_epoch_does_not_block_later_saves(tmp_path: Path) -> None:
@@ -309,19 +350,26 @@ class Marking(keras.callbacks.Callback):
         self.model.layers[0].kernel.assign([[float(self.seen)]])
 
 
-def fit_batches(callback: Any) -> None:
+def fit_batches(callback: Any, steps_per_execution: int = 1) -> None:
     """Fit three epochs of four batches."""
     x = np.linspace(-1, 1, 16, dtype="float32")[:, None]
-    make_model().fit(
+    model = make_model()
+    model.compile("sgd", "mse", steps_per_execution=steps_per_execution)
+    model.fit(
         x, x, batch_size=4, epochs=3, callbacks=[Marking(), callback], shuffle=False, verbose=0
     )
 
 
-@pytest.mark.parametrize("save_freq", [1, 3, 4, 5, 100])
-def test_batch_checkpointing_writes_what_keras_writes(tmp_path: Path, save_freq: int) -> None:
+@pytest.mark.parametrize(
+    ("save_freq", "steps_per_execution"), [(1, 1), (3, 1), (4, 1), (5, 1), (100, 1), (3, 2), (4, 4)]
+)
+def test_batch_checkpointing_writes_what_keras_writes(
+    tmp_path: Path, save_freq: int, steps_per_execution: int
+) -> None:
     """With save_freq in batches, the same files hold the same weights, across ends of epochs."""
     template = "{epoch}-{batch}.keras"
-    fit_batches(keras.callbacks.ModelCheckpoint(tmp_path / template, save_freq=save_freq))
+    theirs = keras.callbacks.ModelCheckpoint(tmp_path / template, save_freq=save_freq)
+    fit_batches(theirs, steps_per_execution)
     fit_batches(
         make_callback(
             tmp_path / "ours",
@@ -330,11 +378,12 @@ def test_batch_checkpointing_writes_what_keras_writes(tmp_path: Path, save_freq:
             save_freq=save_freq,
             monitor="loss",
             mode="min",
-        )
+        ),
+        steps_per_execution,
     )
     ours = TrialPaths(tmp_path / "ours").checkpoints
     expected = sorted(path.name for path in tmp_path.glob("*.keras"))
-    assert len(expected) == 12 // save_freq
+    assert len(expected) == 12 // (save_freq + save_freq % steps_per_execution)
     assert sorted(path.name for path in ours.glob("*.keras")) == expected
     for name in expected:
         theirs, own = (
@@ -372,6 +421,29 @@ def test_batch_checkpointing_resumed_counts_on(tmp_path: Path) -> None:
     best = second.best
     assert best is not None
     assert (best.value, best.epoch, best.batch) == (2.0, 2, 2)
+
+
+def test_batch_checkpointing_names_of_one_step_stay_distinct(tmp_path: Path) -> None:
+    """While gradients are accumulated no update is made, and {step} stands still; resumed, too."""
+    options = {"template": "{step}.keras", "save_freq": 1, "save_best_only": False}
+    first, model = make_callback(tmp_path, **options), make_model()
+    model.optimizer.build(model.trainable_variables)
+    play_steps(first, model, [0, 0, 0, 1, 1])
+    second = make_callback(tmp_path, attempt=2, **options)
+    second.on_epoch_begin(0)
+    second.set_state(json.loads(json.dumps(first.get_state())))
+    play_steps(second, model, [1, 2], first=5)
+    assert sorted(path.stem for path in TrialPaths(tmp_path).checkpoints.glob("*.keras")) == [
+        "0", "0-2", "0-3", "1", "1-2", "1-3", "2",
+    ]  # fmt: skip
+
+
+def play_steps(callback: Any, model: Any, steps: list[int], first: int = 0) -> None:
+    """Let a callback see batches after which the optimizer has made so many updates."""
+    callback.set_model(model)
+    for batch, step in enumerate(steps, first):
+        model.optimizer.iterations.assign(step)
+        callback.on_train_batch_end(batch, {"loss": 1.0})
 
 
 def make_batch_callback(folder: Path, save_freq: int = 2) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sweeps.errors import OptionError
-from sweeps.training.train import make_callbacks
+from sweeps.training.callbacks import make_callbacks
 from tests.training.samples import FakeChannel
 from tests.training.test_resume import SAMPLES, make_spec, read_state, train
 
@@ -27,7 +27,7 @@ def train_both(folder: Path, callbacks: str) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize(
-    "callbacks", ["make_schedule", "make_plateau", "make_warming", "make_counting"]
+    "callbacks", ["make_schedule", "make_plateau", "make_warming", "make_wording", "make_counting"]
 )
 def test_callbacks_of_a_resumed_trial_go_on_where_they_were(tmp_path: Path, callbacks: str) -> None:
     """Weights, learning rates and history equal those of the uninterrupted trial, bit by bit."""
@@ -55,7 +55,8 @@ def test_make_callbacks_refuses_what_is_no_list_of_callbacks(callbacks: str, mes
         make_callbacks(make_spec_with(callbacks))
 
 
-def test_train_trial_with_a_state_that_json_cannot_hold_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["Broken", "Endless"])
+def test_train_trial_with_a_state_that_json_cannot_hold_says_so(tmp_path: Path, name: str) -> None:
     """A state that could not be put back is refused."""
-    with pytest.raises(OptionError, match=r"Broken.get_state\(\) gave .*; expected a dict"):
-        train(tmp_path, make_spec_with("make_broken"))
+    with pytest.raises(OptionError, match=rf"{name}.get_state\(\) gave .*; expected a dict"):
+        train(tmp_path, make_spec_with(f"make_{name.lower()}"))

@@ -18,6 +18,7 @@ from sweeps.paths import TrialPaths
 from sweeps.spec.model import Checkpoint, Objective, SweepSpec, Training
 from sweeps.training.latest_checkpoint import list_variables, restore_model
 from sweeps.training.repetitions import Repetition
+from sweeps.training.reporting import ValidationHeartbeat
 from sweeps.training.train import Attempt, resolve_training, train_trial
 from tests.training import samples
 from tests.training.samples import FakeChannel, hash_variables, make_data, make_mlp
@@ -50,22 +51,52 @@ def read_state(folder: Path) -> tuple[str, Any]:
     return digest, latest.state["history"]
 
 
+TrainWhole = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def train_whole(tmp_path_factory: pytest.TempPathFactory) -> TrainWhole:
+    """Train a model's trial without interruption, once for all tests; gives its folder."""
+    folders: dict[Any, Path] = {}
+
+    def train_once(model: str, **training: Any) -> Path:
+        key = (model, *training.items())
+        if key not in folders:
+            folders[key] = tmp_path_factory.mktemp(model)
+            assert train(folders[key], make_spec(model, **training)).state == "complete"
+        return folders[key]
+
+    return train_once
+
+
 @pytest.mark.parametrize(
-    "model", ["build_mlp", "build_cnn", "build_rnn", "build_accumulating", "build_own_step"]
+    ("model", "stop_after"),
+    [
+        ("build_mlp", 1),
+        ("build_mlp", 2),
+        ("build_mlp", 3),
+        ("build_cnn", 2),
+        ("build_rnn", 2),
+        ("build_momentum", 2),
+        ("build_accumulating", 2),
+        ("build_loss_scaled", 2),
+        ("build_own_step", 2),
+    ],
 )
-def test_train_trial_resumed_is_bit_identical_to_uninterrupted(tmp_path: Path, model: str) -> None:
-    """Promise 2: stopped after two epochs and continued by a new model, every bit is the same."""
-    spec = make_spec(model)
-    assert train(tmp_path / "whole", spec).state == "complete"
-    first = train(tmp_path / "parts", spec, FakeChannel({2: "stop"}))
-    assert (first.state, first.epoch) == ("interrupted", 2)
-    second = train(tmp_path / "parts", spec, attempt=2)
+def test_train_trial_resumed_is_bit_identical_to_uninterrupted(
+    tmp_path: Path, train_whole: TrainWhole, model: str, stop_after: int
+) -> None:
+    """Promise 2: stopped after an epoch and continued by a new model, every bit is the same."""
+    whole, parts, spec = train_whole(model), tmp_path / "parts", make_spec(model)
+    first = train(parts, spec, FakeChannel({stop_after: "stop"}))
+    assert (first.state, first.epoch) == ("interrupted", stop_after)
+    second = train(parts, spec, attempt=2)
     assert (second.state, second.epoch) == ("complete", 4)
-    assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
-    histories = [(tmp_path / name / "history.csv").read_text() for name in ("parts", "whole")]
+    assert read_state(parts) == read_state(whole)
+    histories = [(folder / "history.csv").read_text() for folder in (parts, whole)]
     assert histories[0] == histories[1]
     assert histories[0].count("\n") == 5
-    bests = [BestStore(TrialPaths(tmp_path / name)).find_best() for name in ("parts", "whole")]
+    bests = [BestStore(TrialPaths(folder)).find_best() for folder in (parts, whole)]
     assert bests[0] is not None
     assert bests[1] is not None
     assert (bests[0].value, bests[0].epoch) == (bests[1].value, bests[1].epoch)
@@ -376,27 +407,48 @@ class OneBatch:
 
 @pytest.fixture
 def by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every batch be a segment, so that a trial can be stopped after each."""
+    """Let a trial pause after every batch, so that it can be stopped there."""
     monkeypatch.setattr("sweeps.training.epoch_loop._Pace", OneBatch)
+    monkeypatch.setattr("sweeps.training.keras_fit.PAUSE_SECONDS", 0.0)
+    # Its signs of life, of which nobody knows how many there are, would be counted as pauses.
+    monkeypatch.setattr(
+        ValidationHeartbeat, "on_test_batch_begin", lambda heartbeat, batch, logs=None: None
+    )
 
 
 @pytest.mark.usefixtures("by_batch")
-@pytest.mark.parametrize("stop_at", [1, 2, 3, 6])
-@pytest.mark.parametrize("model", ["build_cnn", "build_accumulating"])
+@pytest.mark.parametrize(
+    ("model", "training", "stop_at"),
+    [
+        *(("build_cnn", {}, stop_at) for stop_at in (1, 2, 3, 6)),
+        *(("build_accumulating", {}, stop_at) for stop_at in (1, 2, 3, 6, 8)),
+        ("build_mlp", {}, 4),
+        ("build_rnn", {}, 3),
+        ("build_momentum", {}, 3),
+        ("build_loss_scaled", {}, 6),
+        *(("build_own_step", {}, stop_at) for stop_at in (1, 2, 6, 8)),
+        ("build_cnn", {"loop": "fit"}, 3),
+        ("build_accumulating", {"loop": "fit"}, 3),
+        ("build_accumulating", {"loop": "fit"}, 8),
+        ("build_streaming", {}, 3),
+        ("build_indexed", {}, 4),
+    ],
+)
 def test_train_trial_stopped_in_mid_epoch_resumes_bit_identical(
-    tmp_path: Path, model: str, stop_at: int
+    tmp_path: Path, train_whole: TrainWhole, model: str, training: dict[str, Any], stop_at: int
 ) -> None:
-    """Promise 2 in the middle of an epoch, with dropout, running statistics and metrics."""
-    spec = make_spec(model)
-    assert train(tmp_path / "whole", spec).state == "complete"
-    first = train(tmp_path / "parts", spec, FakeChannel(stop_at=stop_at))
+    """Promise 2 in the middle of an epoch, with all that is random, in both ways of training."""
+    whole, parts, spec = train_whole(model, **training), tmp_path, make_spec(model, **training)
+    first = train(parts, spec, FakeChannel(stop_at=stop_at))
     assert (first.state, first.epoch) == ("interrupted", (stop_at - 1) // 2)
-    latest = LatestStore(TrialPaths(tmp_path / "parts")).find()
+    latest = LatestStore(TrialPaths(parts)).find()
     assert latest is not None
     assert (latest.epoch, latest.batch) == ((stop_at - 1) // 2, (stop_at - 1) % 2 + 1)
-    second = train(tmp_path / "parts", spec, attempt=2)
+    channel = FakeChannel()
+    second = train(parts, spec, channel, attempt=2)
     assert (second.state, second.epoch) == ("complete", 4)
-    assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
+    assert read_state(parts) == read_state(whole)
+    assert bool(channel.reasons) == (model in ("build_streaming", "build_indexed"))
 
 
 @pytest.mark.usefixtures("by_batch")
@@ -426,8 +478,48 @@ def test_train_trial_killed_after_a_save_in_mid_epoch_goes_on_from_there(
 
 
 @pytest.mark.usefixtures("by_batch")
-def test_train_trial_saved_in_mid_epoch_is_refused_by_model_fit(tmp_path: Path) -> None:
-    """Only the compiled loop can begin in the middle; training the batches twice would be wrong."""
-    train(tmp_path, make_spec(), FakeChannel(stop_at=1))
-    with pytest.raises(CheckpointError, match="saved in the middle of an epoch"):
-        train(tmp_path, make_spec(loop="fit"), attempt=2)
+def test_train_trial_saved_in_mid_epoch_goes_on_in_the_other_loop(
+    tmp_path: Path, train_whole: TrainWhole
+) -> None:
+    """Both ways of training take the same state, in the same place, to the same bits."""
+    train(tmp_path, make_spec("build_cnn"), FakeChannel(stop_at=2))
+    train(tmp_path, make_spec("build_cnn", loop="fit"), FakeChannel(stop_at=2), attempt=2)
+    train(tmp_path, make_spec("build_cnn"), attempt=3)
+    assert read_state(tmp_path) == read_state(train_whole("build_cnn"))
+
+
+@pytest.mark.parametrize("best_only", [True, False])
+def test_train_trial_save_freq_in_batches_saves_its_state_as_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best_only: bool
+) -> None:
+    """A kill costs the batches since the last save only; best batch and bits stay the same."""
+    spec = with_checkpoint(
+        make_spec("build_improving"),
+        "loss",
+        path="{epoch}-{batch}.keras",
+        save_freq=2,
+        save_best_only=best_only,
+    )
+    whole = train(tmp_path / "whole", spec)
+    commit = LatestStore.commit
+    states = []
+
+    def die_at_ten(store: LatestStore, epoch: int, *arguments: Any, batch: int = 0) -> None:
+        commit(store, epoch, *arguments, batch=batch)
+        states.append((epoch, batch))
+        if len(states) == 5:
+            raise KilledError
+
+    monkeypatch.setattr(LatestStore, "commit", die_at_ten)
+    with pytest.raises(KilledError):
+        train(tmp_path / "parts", spec)
+    assert states == [(0, 2), (1, 0), (1, 1), (2, 0), (2, 2)]
+    monkeypatch.undo()
+    parts = train(tmp_path / "parts", spec, attempt=2)
+    assert parts.value == whole.value
+    assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
+    names = [
+        sorted(path.name for path in TrialPaths(tmp_path / name).checkpoints.iterdir())
+        for name in ("parts", "whole")
+    ]
+    assert names[0] == names[1]

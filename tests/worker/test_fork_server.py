@@ -106,7 +106,7 @@ def test_server_that_still_imports_ends_at_once() -> None:
     """Who presses Ctrl-C before anything has begun does not wait for TensorFlow."""
     server = ForkServer()
     server.close()
-    assert server._process.returncode == -signal.SIGKILL
+    assert server._process._popen.returncode == -signal.SIGKILL
 
 
 def test_server_goes_with_a_killed_driver() -> None:

@@ -23,6 +23,22 @@ def test_stop_keeps_the_first_reason() -> None:
     assert stop.reason == "interrupted"
 
 
+def test_stop_is_urgent_after_sigterm_and_after_ctrl_c_where_an_epoch_is_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A person waits for a few seconds, a machine that is taken away for none."""
+    stop = Stop()
+    assert not stop.is_urgent
+    stop.ask("interrupted")
+    assert not stop.is_urgent
+    monkeypatch.setattr("sweeps.worker.limits.DRAIN_SECONDS", 0.0)
+    assert stop.is_urgent
+    for reason, is_urgent in (("timeout", False), ("terminated", True)):
+        other = Stop()
+        other.ask(reason)
+        assert other.is_urgent == is_urgent
+
+
 def test_stop_past_its_deadline_is_a_timeout() -> None:
     """Time up is a reason of its own, unless there was one before."""
     assert Stop(time.monotonic()).reason == "timeout"

@@ -8,7 +8,9 @@ uninterrupted study both decide alike, which a test compares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from optuna.pruners import BasePruner
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 class HalvingPruner(BasePruner):
     """Stops a trial on a rung unless it is among the best that reached that rung.
+
+    It remembers the values of trials that have ended, which stay as they are, so that a decision
+    among thousands of trials takes no longer than among few. Not thread-safe.
 
     Args:
         min_epochs: The first rung, an epoch.
@@ -38,6 +43,9 @@ class HalvingPruner(BasePruner):
         self._min_epochs = min_epochs
         self._reduction_factor = reduction_factor
         self._competes = competes
+        self._study: Study | None = None
+        self._num_remembered = 0
+        self._losses: dict[int, list[float]] = {}
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Judge the trial on every rung that its last report reached."""
@@ -53,13 +61,34 @@ class HalvingPruner(BasePruner):
         sign = 1.0 if study.direction == StudyDirection.MINIMIZE else -1.0
         own = _value_at(trial.intermediate_values, rung)
         assert own is not None, "the last report reached this rung"
-        others = self._list_values(study, trial.number, rung)
-        losses = sorted(sign * value for value in [own, *others])
-        num_promoted = max(len(losses) // self._reduction_factor, 1)
-        return sign * own <= losses[num_promoted - 1]
-
-    def _list_values(self, study: Study, number: int, rung: int) -> list[float]:
         trials = study.get_trials(deepcopy=False)
+        self._remember(study, trials, sign)
+        ended = self._losses[rung]
+        others = self._list_values(trials[self._num_remembered :], trial.number, rung)
+        num_better = bisect_left(ended, sign * own)
+        num_better += sum(sign * value < sign * own for value in others)
+        num_promoted = (1 + len(ended) + len(others)) // self._reduction_factor
+        return num_better < max(num_promoted, 1)
+
+    def _remember(self, study: Study, trials: Sequence[FrozenTrial], sign: float) -> None:
+        """Note the values of the trials up to the first that has not ended."""
+        if study is not self._study:  # another view may show other trials
+            self._study, self._num_remembered = study, 0
+            self._losses = defaultdict(list)
+        for trial in trials[self._num_remembered :]:
+            if not trial.state.is_finished():
+                return
+            self._num_remembered += 1
+            if self._competes is None or self._competes(trial.number):
+                reports = trial.intermediate_values
+                for rung in find_new_rungs(
+                    [max(reports, default=0)], self._min_epochs, self._reduction_factor
+                ):
+                    value = _value_at(reports, rung)
+                    assert value is not None, "the last report reached this rung"
+                    insort(self._losses[rung], sign * value)
+
+    def _list_values(self, trials: Sequence[FrozenTrial], number: int, rung: int) -> list[float]:
         values = [
             _value_at(trial.intermediate_values, rung)
             for trial in trials

@@ -1,0 +1,70 @@
+"""The driver's side of a process that has loaded the data, and forks trials which inherit it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from sweeps.worker.fork_server import Child, ForkServer, ForkServerError
+from sweeps.worker.memory import MemoryWatch
+
+
+class DataServer:
+    """A child of the fork server that becomes one itself, once it has loaded the data.
+
+    The constructor returns at once.
+
+    Args:
+        server: Has imported Keras, or still does.
+        request: What `sweeps.worker.data_process` takes.
+        memory: Watches it while it loads.
+    """
+
+    def __init__(self, server: ForkServer, request: Mapping[str, Any], memory: MemoryWatch) -> None:
+        self._request = request
+        self._memory = memory
+        self._own: ForkServer | None = None
+        self._starting = threading.Thread(
+            target=self._start, args=(server,), name="data-server-start", daemon=True
+        )
+        self._starting.start()
+
+    @property
+    def is_broken(self) -> bool:
+        """Tell whether the data could not be loaded so that others can inherit it."""
+        if self._starting.is_alive():
+            return False
+        return self._own is None or self._own.is_broken
+
+    def start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
+        """Fork a child, as `ForkServer.start_child` does; waits for the data.
+
+        Raises:
+            ForkServerError: It has died, or the data could not be loaded.
+        """
+        self._starting.join()
+        if self._own is None:
+            raise ForkServerError("the process that holds the data could not be started")
+        return self._own.start_child(request)
+
+    def start_again(self, server: ForkServer) -> DataServer:
+        """Load the same data in another process."""
+        return DataServer(server, self._request, self._memory)
+
+    def close(self) -> None:
+        """End it and its children, and wait until they are gone."""
+        self._starting.join()
+        if self._own:
+            self._own.close()
+
+    def _start(self, server: ForkServer) -> None:
+        try:
+            connection, child = server.start_child(self._request, socket.SOCK_SEQPACKET)
+        except ForkServerError:
+            return
+        own = ForkServer(connection, child)
+        with self._memory.watching(child, None):
+            own.wait_until_ready()
+        self._own = own

@@ -1,0 +1,1 @@
+"""Programs that are not ours, and know nothing of this package, load a bundle and use its model."""

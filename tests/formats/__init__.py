@@ -1,0 +1,1 @@
+"""Which models can be exported in which format: measured, and written down in docs/formats.md."""
