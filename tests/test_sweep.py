@@ -77,6 +77,7 @@ def test_run_leaves_the_folder_that_paths_draws(make_space: MakeSpace, tmp_path:
         "trials/0000/checkpoints/best.json",
         "trials/0000/history.csv",
         "trials/0000/latest/epoch-000003/arrays.bin",
+        "trials/0000/latest/epoch-000003/model.keras",
         "trials/0000/latest/epoch-000003/state.json",
         "trials/0000/log.txt",
         "trials/0000/outcome.json",
