@@ -89,11 +89,15 @@ class Sampler:
         """Measure once."""
         sizes = dict.fromkeys(("checkpoints", "journal", "logs", "others"), 0)
         states: dict[str, int] = {}
+        seen: set[int] = set()
         for folder, _, names in os.walk(self.root):
             for name in names:
                 with suppress(FileNotFoundError):  # deleted meanwhile
-                    size = Path(folder, name).stat().st_size
-                    sizes[sort_file(folder, name)] += size
+                    status = Path(folder, name).stat()
+                    size = status.st_size
+                    if status.st_ino not in seen:  # a state may link its trial's checkpoint
+                        sizes[sort_file(folder, name)] += size
+                        seen.add(status.st_ino)
                     if Path(folder).name == "checkpoints":
                         self.largest_best = max(self.largest_best, size)
                     if Path(folder).parent.name == "latest":

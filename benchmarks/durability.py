@@ -187,7 +187,13 @@ def train(model: Any, num_samples: int, epochs: int, trial: TrialPaths, way: str
             saver=ModelSaver(model) if way == "behind" else None,
         )
         latest = LatestCheckpointing(
-            LatestStore(trial), trial.history, [], None, Repetition(0, 1, 0), behind=behind
+            LatestStore(trial),
+            trial.history,
+            [],
+            None,
+            Repetition(0, 1, 0),
+            behind=behind,
+            find_saved=lambda: best.saved,
         )
 
         def settle() -> bool:
@@ -209,11 +215,10 @@ def _find_num_samples(units: tuple[int, ...], seconds: float) -> int:
 
 
 def _count_bytes(folder: Path) -> int:
-    """Count what the last epoch has written: one best checkpoint and one state of two."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    states = sum(path.stat().st_size for path in files if "latest" in path.parts)
-    others = sum(path.stat().st_size for path in files if "latest" not in path.parts)
-    return states // 2 + others
+    """Count what the last epoch has written: one best checkpoint and the newer state of two."""
+    older = min((folder / "latest").iterdir())
+    status = [path.stat() for path in folder.rglob("*") if path.is_file() and path.parent != older]
+    return sum({each.st_ino: each.st_size for each in status}.values())
 
 
 def _time_saving(model: Any, folder: Path) -> list[float]:

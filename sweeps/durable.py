@@ -1,4 +1,4 @@
-"""Writing that survives a crash: the only place of this project that renames.
+"""Writing that survives a crash: the only place of this project that renames or links.
 
 A file or folder has its final name only when it is complete and on disk. The order is always the
 same: write under a temporary name, fsync the content, rename, fsync the folder that holds it. Who
@@ -169,6 +169,18 @@ def remove_entry(entry: Path) -> None:
         shutil.rmtree(entry, ignore_errors=True)
     else:
         entry.unlink(missing_ok=True)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no hard links.
+
+    Its bytes are not written again, and stay until the last of its names is deleted. The new name
+    is not durable by itself: this is for the function that `commit_dir` calls.
+    """
+    try:
+        os.link(source, target)
+    except OSError:  # which one says "no hard links" depends on the file system
+        shutil.copyfile(source, target)
 
 
 def refuse_links(folder: Path) -> None:

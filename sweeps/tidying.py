@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class Freeable:
 
     Attributes:
         path: Where it lies, in the sweep's folder.
-        num_bytes: Its size, in bytes, with all that is in it.
+        num_bytes: What it frees, in bytes, with all that is in it. A file that has further names
+            counts where the last of them goes.
     """
 
     path: Path
@@ -70,7 +72,7 @@ def tidy(
         leader = find_leader(trials, spec.objectives, spec.export.choose)
         number = leader.number if leader else None
         chosen = choose_files(paths, spec, trials, number)
-        found = [_measure(path) for path in _list_unneeded(paths, trials, chosen)]
+        found = _measure(_list_unneeded(paths, trials, chosen))
         for entry in [] if dry_run else found:
             remove_entry(entry.path)
     return found
@@ -106,6 +108,19 @@ def _list_unneeded(
             yield from find_leftovers(folder.checkpoints)
 
 
-def _measure(path: Path) -> Freeable:
+def _measure(paths: Iterable[Path]) -> list[Freeable]:
+    """Tell what each path frees when they are deleted in this order."""
+    num_gone: Counter[tuple[int, int]] = Counter()
+
+    def measure_file(path: Path) -> int:
+        status = path.lstat()
+        file = (status.st_dev, status.st_ino)
+        num_gone[file] += 1
+        return status.st_size if num_gone[file] == status.st_nlink else 0
+
+    return [Freeable(path, sum(map(measure_file, _list_files(path)))) for path in paths]
+
+
+def _list_files(path: Path) -> list[Path]:
     files = [path, *path.rglob("*")] if path.is_dir() else [path]
-    return Freeable(path, sum(each.lstat().st_size for each in files if not each.is_dir()))
+    return [each for each in files if not each.is_dir()]

@@ -75,7 +75,7 @@ NEIGHBOURS = {
 HEAVY = ("keras", "keras_tuner", "tensorflow")
 HEAVY_ROOMS = ("training", "bundles")
 
-RENAMES = {"os": {"replace", "rename", "renames"}, "shutil": {"move"}}
+RENAMES = {"os": {"replace", "rename", "renames", "link"}, "shutil": {"move"}}
 UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 UNSAFE_ATTRIBUTES = {"joblib.load", "joblib.dump", "torch.load", "os.system", "os.popen"}
@@ -263,6 +263,8 @@ def test_renames_only_durable_does_them() -> None:
     [
         "os.replace(a, b)",
         "os.rename(a, b)",
+        "os.link(a, b)",
+        "path.hardlink_to(other)",
         "shutil.move(a, b)",
         "from os import replace",
         "path.rename(other)",
@@ -492,10 +494,10 @@ def is_private_module(item: Import) -> bool:
 
 
 def find_renames(sources: Sources) -> list[str]:
-    """List renames and moves outside durable.py."""
+    """List renames, moves and hard links outside durable.py."""
     return [
-        f"{module}:{node.lineno}: renames or moves a file. Call write_atomic or commit_dir of "
-        "sweeps.durable, which also put the bytes on disk in the right order."
+        f"{module}:{node.lineno}: renames, moves or links a file. Call write_atomic, commit_dir or "
+        "link_file of sweeps.durable, which also put the bytes on disk in the right order."
         for module, node in walk_all(sources)
         if module != "sweeps.durable" and is_rename(node)
     ]
@@ -510,7 +512,11 @@ def is_rename(node: ast.AST) -> bool:
     if owner in RENAMES:
         return attribute in RENAMES[owner]
     # Path.replace and Path.rename take one argument; str.replace takes two, dates keywords.
-    return attribute in {"replace", "rename"} and len(node.args) == 1 and not node.keywords
+    return (
+        attribute in {"replace", "rename", "hardlink_to"}
+        and len(node.args) == 1
+        and not node.keywords
+    )
 
 
 def find_unsafe_calls(sources: Sources) -> list[str]:

@@ -17,6 +17,7 @@ from sweeps.durable import (
     digest_file,
     encode_json,
     has_space,
+    link_file,
     make_dir,
     read_json,
     remove_leftovers,
@@ -382,3 +383,30 @@ def operations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(os, "rename", record_rename)
     monkeypatch.setattr(os, "replace", record_replace)
     return done
+
+
+def test_link_file_writes_no_byte_again(tmp_path: Path) -> None:
+    """Both names are of one file, which stays until the last of them goes."""
+    (tmp_path / "a").write_bytes(b"one")
+    link_file(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a").samefile(tmp_path / "b")
+    (tmp_path / "a").unlink()
+    assert (tmp_path / "b").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.ENOSYS]
+)
+def test_link_file_copies_where_the_file_system_has_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """FAT, some network folders and a file of too many names each say it in their way."""
+
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a").write_bytes(b"one")
+    link_file(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"one"
+    assert not (tmp_path / "a").samefile(tmp_path / "b")

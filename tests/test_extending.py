@@ -24,6 +24,7 @@ from sweeps.worker.events import EpochReported
 from sweeps.worker.extensions import prepare_extensions
 from tests.conftest import MakeSpace
 from tests.search.sample_sweeps import SWEEP_ID, make_spec
+from tests.states import hash_state
 
 VALUES = {0: 0.5, 1: 0.9, 2: 0.7, 3: 0.7}
 
@@ -165,7 +166,7 @@ def read_end(trial: TrialPaths) -> tuple[Any, ...]:
     """Read the bits of a trial's end, and its history."""
     state = LatestStore(trial).find()
     assert state is not None
-    return state.arrays.read_bytes(), read_history(trial)
+    return hash_state(state), read_history(trial)
 
 
 def read_history(trial: TrialPaths) -> list[dict[str, str]]:

@@ -55,7 +55,8 @@ def test_run_leaves_the_folder_that_paths_draws(make_space: MakeSpace, tmp_path:
     sweeps.run(make_space(limits="{trials: 1}"), results=tmp_path)
     root = tmp_path / "tiny"
     names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
-    checkpoint = sweeps.read(root).trials[0].checkpoint
+    trial = sweeps.read(root).trials[0]
+    linked = ["trials/0000/latest/epoch-000003/model.keras"] if trial.best_epoch == 3 else []
     assert names == [
         "bundle/MLmodel",
         "bundle/README.md",
@@ -73,10 +74,11 @@ def test_run_leaves_the_folder_that_paths_draws(make_space: MakeSpace, tmp_path:
         "spec.json",
         "study.journal",
         "sweep.lock",
-        f"trials/0000/checkpoints/{checkpoint}",
+        f"trials/0000/checkpoints/{trial.checkpoint}",
         "trials/0000/checkpoints/best.json",
         "trials/0000/history.csv",
         "trials/0000/latest/epoch-000003/arrays.bin",
+        *linked,
         "trials/0000/latest/epoch-000003/state.json",
         "trials/0000/log.txt",
         "trials/0000/outcome.json",

@@ -8,7 +8,7 @@ import pytest
 
 from sweeps.checkpoints.store import BestCheckpoint, BestStore, LatestStore, open_best
 from sweeps.cli.app import run_command_line
-from sweeps.durable import read_json, write_json
+from sweeps.durable import link_file, read_json, write_json
 from sweeps.errors import OptionError, SweepHeldError
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
@@ -120,6 +120,27 @@ def test_tidy_dry_run_lists_the_same_and_deletes_nothing(paths: SweepPaths) -> N
     assert list_all(paths) == before
     assert tidy(paths.root, keep_best=1, keep_latest=0) == listed
     assert sum(entry.num_bytes for entry in listed) > 5 * SIZE
+
+
+def test_tidy_says_that_a_linked_file_is_freed_with_its_last_name(paths: SweepPaths) -> None:
+    """Deleting the state frees only what is its own; the disk used before and after says so."""
+    trial = paths.trial(0)
+    link_file(trial.checkpoints / "best.keras", trial.latest / "epoch-000001" / "model.keras")
+    before = measure_disk(paths.root)
+    states = tidy(paths.root, keep_latest=0)
+    assert sum(entry.num_bytes for entry in states) == before - measure_disk(paths.root)
+    assert [entry.num_bytes // SIZE for entry in states if entry.path == trial.latest] == [1]
+    link_file(trial.checkpoints / "best.keras", paths.root / "kept by the user")
+    before = measure_disk(paths.root)
+    models = tidy(paths.root, keep_best=1, keep_latest=0)
+    assert [entry.num_bytes for entry in models] == [0, SIZE]
+    assert measure_disk(paths.root) == before - SIZE
+
+
+def measure_disk(folder: Path) -> int:
+    """Add up the sizes of files, each once whatever its names."""
+    status = [each.stat() for each in folder.rglob("*") if each.is_file()]
+    return sum({each.st_ino: each.st_size for each in status}.values())
 
 
 def test_tidy_of_a_running_sweep_is_refused(paths: SweepPaths) -> None:

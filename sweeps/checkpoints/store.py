@@ -26,8 +26,11 @@ from sweeps.errors import CheckpointError
 from sweeps.paths import TrialPaths, is_file_name
 
 SCHEMA = 1
+STATE_SCHEMA = 2
+"""Of ``state.json``; since 2 there may be a `model` file beside the arrays."""
 _STATE_NAME = re.compile(r"epoch-([0-9]{6,})(?:-batch-([0-9]{6,}))?")
 _ARRAYS = "arrays.bin"
+_MODEL = "model.keras"
 _STATE = "state.json"
 
 
@@ -97,7 +100,7 @@ class BestStore:
             return None
         try:
             record = read_json(path)
-            _check_schema(path, record.pop("schema"))
+            _check_schema(path, record.pop("schema"), SCHEMA)
             best = best_from_json(record)
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             message = f"{path}: the record of the best checkpoint is damaged ({error})."
@@ -105,6 +108,10 @@ class BestStore:
                 f"{message} Restore it from a copy, or try again anew."
             ) from error
         return best
+
+    def path(self, name: str) -> Path:
+        """Give the place of a checkpoint file."""
+        return self._trial.checkpoints / name
 
     def write(self, name: str, save: Callable[[Path], None]) -> str:
         """Write a checkpoint file without making it the best one; returns its SHA-256."""
@@ -116,7 +123,7 @@ class BestStore:
             digest = digest_file(temporary)
 
         make_dir(self._trial.checkpoints)
-        write_atomic(self._trial.checkpoints / name, save_and_digest)
+        write_atomic(self.path(name), save_and_digest)
         return digest
 
     def commit(self, best: BestCheckpoint) -> None:
@@ -131,7 +138,7 @@ class BestStore:
             return
         named = {each.file for each in best.all_kept} if best else set()
         for other in {*self.names()} - named - {self._trial.best.name}:
-            (self._trial.checkpoints / other).unlink()
+            self.path(other).unlink()
 
     def clear(self) -> None:
         """Delete the record and all files: the trial begins anew."""
@@ -186,8 +193,9 @@ class LatestState:
 
     Attributes:
         epoch: Finished epochs.
-        arrays: File with the weights and the optimizer's variables.
-        state: What else belongs to it: history, callbacks, names and shapes of the arrays.
+        arrays: File with the weights and the optimizer's variables that `model` does not hold.
+        state: What else belongs to it: history, callbacks, names and shapes of the arrays, and with
+            a `model` its SHA-256 and where the arrays lie in it.
         batch: Finished batches of the epoch after these; 0 where it has not begun.
     """
 
@@ -195,6 +203,11 @@ class LatestState:
     arrays: Path
     state: dict[str, Any]
     batch: int = 0
+
+    @property
+    def model(self) -> Path | None:
+        """The file that holds the other variables, where there is one: that epoch's checkpoint."""
+        return self.arrays.with_name(_MODEL) if "model" in self.state else None
 
 
 class LatestStore:
@@ -214,19 +227,24 @@ class LatestStore:
         state: dict[str, Any],
         *,
         batch: int = 0,
+        write_model: Callable[[Path], None] | None = None,
     ) -> None:
         """Make the state after `epoch` durable, then drop all but it and the one before.
 
         Args:
             epoch: Finished epochs.
             write_arrays: Writes weights and the optimizer's variables to a file.
-            state: What else belongs to it.
+            state: What else belongs to it; with `write_model` also ``model``, with its ``sha256``.
             batch: Finished batches of the next epoch, where it is saved in the middle of one.
+            write_model: Links or copies the ``.keras`` file in which most of the arrays lie.
         """
 
         def fill(folder: Path) -> None:
             write_arrays(folder / _ARRAYS)
-            record = {**state, "schema": SCHEMA, "arrays_sha256": digest_file(folder / _ARRAYS)}
+            if write_model is not None:
+                write_model(folder / _MODEL)
+            digest = digest_file(folder / _ARRAYS)
+            record = {**state, "schema": STATE_SCHEMA, "arrays_sha256": digest}
             record["sha256"] = _digest_record(record)
             (folder / _STATE).write_bytes(encode_json(record))
 
@@ -284,11 +302,13 @@ def _read_state(path: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = read_json(path / _STATE)
         is_whole = state.pop("sha256") == _digest_record(state)
         is_whole = is_whole and state["arrays_sha256"] == digest_file(path / _ARRAYS)
+        if "model" in state:
+            is_whole = is_whole and state["model"]["sha256"] == digest_file(path / _MODEL)
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return None
     if not is_whole:
         return None
-    _check_schema(path, state["schema"])
+    _check_schema(path, state["schema"], STATE_SCHEMA)
     return state
 
 
@@ -297,9 +317,9 @@ def _digest_record(record: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_schema(path: Path, schema: Any) -> None:
-    if not isinstance(schema, int) or schema > SCHEMA:
+def _check_schema(path: Path, schema: Any, newest: int) -> None:
+    if not isinstance(schema, int) or schema > newest:
         raise CheckpointError(
-            f"{path}: schema {schema!r} is newer than this keras-sweeps reads ({SCHEMA}). "
+            f"{path}: schema {schema!r} is newer than this keras-sweeps reads ({newest}). "
             "Upgrade with: pip install -U keras-sweeps"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +19,7 @@ from sweeps.spec.model import Checkpoint, Objective
 from sweeps.training.behind import Behind
 from sweeps.training.models import save_model
 from sweeps.training.repetitions import choose_monitor, pick_values
-from sweeps.training.snapshot import ModelSaver
+from sweeps.training.snapshot import ModelSaver, Offsets, SavedModel
 
 
 class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
@@ -44,6 +45,8 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     Attributes:
         best: The best checkpoint so far, once it is durable.
+        saved: The file of the finished epoch considered last, once it is durable; None where none
+            was written from which the values of variables can be read.
     """
 
     def __init__(  # noqa: PLR0913 - all but three by keyword
@@ -69,6 +72,7 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         self._behind = behind or Behind(at_once=True)
         self._saver = saver
         self.best: BestCheckpoint | None = store.find_best()
+        self.saved: SavedModel | None = None
 
     @property
     def is_due(self) -> bool:
@@ -95,6 +99,7 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
             save_all: Write the file even where it is not the best one, but one of those kept.
         """
         self._behind.settle()
+        self.saved = None
         values = pick_values(logs, [*self._objectives, self._monitor], self._facts)
         found = self._describe(values, epoch, batch)
         if found and self._is_recorded(found):
@@ -107,7 +112,10 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         name, save = self._format_name(epoch, batch, logs), self._prepare()
 
         def write() -> None:
-            digest = self._store.write(name, save)
+            offsets: Offsets = {}
+            digest = self._store.write(name, lambda path: offsets.update(save(path) or {}))
+            if offsets and batch is None:
+                self.saved = SavedModel(self._store.path(name), digest, offsets)
             self._tell(epoch, values, f"saved {name}")
             if is_kept and found is not None:
                 best, *kept = self._rank(replace(found, file=name, sha256=digest))
@@ -116,11 +124,11 @@ class BestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
         self._behind.submit(write)
 
-    def _prepare(self) -> Callable[[Path], None]:
+    def _prepare(self) -> Callable[[Path], Offsets | None]:
         """Take the model as it is now; returns what writes it."""
         if self._saver is not None:
             return self._saver.prepare()
-        return lambda path: save_model(self.model, path)
+        return partial(save_model, self.model)
 
     def _describe(
         self, values: dict[str, float], epoch: int, batch: int | None

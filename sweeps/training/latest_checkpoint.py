@@ -7,7 +7,8 @@ import io
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,13 +17,13 @@ import keras
 import numpy as np
 
 from sweeps.checkpoints.store import LatestState, LatestStore
-from sweeps.durable import write_bytes, write_derived
+from sweeps.durable import link_file, write_bytes, write_derived
 from sweeps.errors import CheckpointError
 from sweeps.training.behind import Behind
 from sweeps.training.callback_state import get_state, has_state, set_state
 from sweeps.training.randomness import find_seed_states, open_shared_generator
 from sweeps.training.repetitions import Repetition
-from sweeps.training.snapshot import Snapshot
+from sweeps.training.snapshot import SavedModel, Snapshot
 
 Row = dict[str, Any]
 
@@ -41,13 +42,15 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         repetition: Which training of the trial this is.
         profile: What decides whether a later attempt is exact.
         behind: Does the writing.
+        find_saved: Gives the best checkpoint where one was just written from the same values. A
+            state then links that file, and only what it does not hold is written again.
 
     Attributes:
         saved_at: When the last state became durable, by `time.monotonic`.
         history: A row per finished epoch.
     """
 
-    def __init__(  # noqa: PLR0913 - the last two by keyword
+    def __init__(  # noqa: PLR0913 - the last three by keyword
         self,
         store: LatestStore,
         history_file: Path,
@@ -57,9 +60,11 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         *,
         profile: Mapping[str, Any] = MappingProxyType({}),
         behind: Behind | None = None,
+        find_saved: Callable[[], SavedModel | None] = lambda: None,
     ) -> None:
         super().__init__()
         self._behind = behind or Behind(at_once=True)
+        self._find_saved = find_saved
         self._store = store
         self._history_file = history_file
         self._callbacks = [callback for callback in callbacks if has_state(callback)]
@@ -119,8 +124,18 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
         snapshot = Snapshot(variables)
 
         def write() -> None:
-            arrays = snapshot.arrays()
-            self._store.commit(total, lambda path: _save_arrays(path, arrays), state, batch=batch)
+            saved = None if batch else self._find_saved()
+            offsets = [saved.offsets.get(id(each)) if saved else None for each in variables]
+            pairs = zip(snapshot.arrays(), offsets, strict=True)
+            arrays = [array for array, offset in pairs if offset is None]
+            model = {"model": {"sha256": saved.sha256, "offsets": offsets}} if saved else {}
+            self._store.commit(
+                total,
+                lambda path: _save_arrays(path, arrays),
+                state | model,
+                batch=batch,
+                write_model=partial(link_file, saved.path) if saved else None,
+            )
             self.saved_at = time.monotonic()
 
         self._behind.submit(write)
@@ -158,10 +173,18 @@ def restore_model(model: Any, latest: LatestState) -> None:
 
 
 def _assign_variables(variables: Sequence[Any], latest: LatestState) -> None:
-    content = np.fromfile(latest.arrays, np.uint8)
-    sizes = [np.dtype(each.dtype).itemsize * math.prod(each.shape) for each in variables]
-    for variable, block in zip(variables, np.split(content, np.cumsum(sizes)[:-1]), strict=True):
-        variable.assign(block.view(np.dtype(variable.dtype)).reshape(variable.shape))
+    model = latest.model or latest.arrays
+    offsets = latest.state["model"]["offsets"] if latest.model else [None] * len(variables)
+    begin = 0  # of the next one in the file of arrays
+    for variable, offset in zip(variables, offsets, strict=True):
+        dtype = np.dtype(variable.dtype)
+        size = dtype.itemsize * math.prod(variable.shape)
+        if offset is None:
+            block = np.fromfile(latest.arrays, np.uint8, size, offset=begin)
+            begin += size
+        else:
+            block = np.fromfile(model, np.uint8, size, offset=offset)
+        variable.assign(block.view(dtype).reshape(variable.shape))
 
 
 def list_variables(model: Any) -> list[Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,24 @@ from sweeps.training.models import save_model
 
 Layout = dict[str, tuple[Mapping[str, str] | None, dict[str, Any]]]
 """Group of the HDF5 file -> its attributes, and its variables by the names of their datasets."""
+
+Offsets = dict[int, int]
+"""By the `id` of a variable the byte of a file at which its value begins."""
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A ``.keras`` file on disk from which the values of variables can be read as raw bytes.
+
+    Attributes:
+        path: Where it lies.
+        sha256: Its digest.
+        offsets: Where the values lie in it.
+    """
+
+    path: Path
+    sha256: str
+    offsets: Offsets
 
 
 class Snapshot:
@@ -59,22 +79,26 @@ class ModelSaver:
         """Whether `prepare` takes a snapshot: the model may be trained on before it is written."""
         return self._layout is not None
 
-    def prepare(self) -> Callable[[Path], None]:
-        """Take the model as it is now; returns what writes it to a file of a given name."""
+    def prepare(self) -> Callable[[Path], Offsets | None]:
+        """Take the model as it is now; returns what writes it to a file of a given name.
+
+        That one tells where the variables lie in a ``.keras`` file written from a snapshot.
+        """
         layout, model = self._layout, self._model
         if layout is None:
-            return lambda path: save_model(model, path)
+            return partial(save_model, model)
         names = [(group, name) for group, (_, found) in layout.items() for name in found]
         snapshot = Snapshot([layout[group][1][name] for group, name in names])
         config, metadata = saving_lib._serialize_model_as_json(model)  # noqa: SLF001
 
-        def write(path: Path) -> None:
+        def write(path: Path) -> Offsets | None:
             arrays = dict(zip(names, snapshot.arrays(), strict=True))
-            weights = _encode_weights(layout, arrays)
+            weights, offsets = _encode_weights(layout, arrays)
             if path.name.endswith(".weights.h5"):
                 path.write_bytes(weights)
-            else:
-                _write_archive(path, config, metadata, weights)
+                return None
+            begin = _write_archive(path, config, metadata, weights)
+            return {variable: begin + offset for variable, offset in offsets.items()}
 
         return write
 
@@ -126,23 +150,31 @@ def _saves_itself(model: Any) -> bool:
     )
 
 
-def _encode_weights(layout: Layout, arrays: Mapping[tuple[str, str], Any]) -> bytes:
-    file = io.BytesIO()
+def _encode_weights(layout: Layout, arrays: Mapping[tuple[str, str], Any]) -> tuple[bytes, Offsets]:
+    """Give the bytes of the HDF5 file, and where in it the variables lie byte by byte."""
+    file, offsets = io.BytesIO(), {}
     store = saving_lib.H5IOStore(file, mode="w")
-    for path, (metadata, names) in layout.items():
+    for path, (metadata, variables) in layout.items():
         group = store.make(path, metadata=metadata)
-        for name in names:
-            group[name] = arrays[path, name]
+        for name, variable in variables.items():
+            array = arrays[path, name]
+            group[name] = array
+            dataset = store.h5_file[f"{path}/vars/{name}"].id
+            if dataset.get_offset() is not None and dataset.get_storage_size() == array.nbytes:
+                offsets[id(variable)] = dataset.get_offset()
     store.close()
-    return file.getvalue()
+    return file.getvalue(), offsets
 
 
-def _write_archive(path: Path, config: str, metadata: str, weights: bytes) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
+def _write_archive(path: Path, config: str, metadata: str, weights: bytes) -> int:
+    """Write a ``.keras`` file; returns the byte at which the weights begin."""
+    with path.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
         for name, content in (
             ("metadata.json", metadata.encode()),
             ("config.json", config.encode()),
             ("model.weights.h5", weights),
         ):
-            with archive.open(name, "w", force_zip64=len(content) > 1 << 30) as file:
-                file.write(content)
+            with archive.open(name, "w", force_zip64=len(content) > 1 << 30) as member:
+                begin = file.tell()  # stored without compression
+                member.write(content)
+    return begin

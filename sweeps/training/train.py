@@ -208,6 +208,7 @@ def _fit(
         repetition,
         profile=trial.profile,
         behind=behind,
+        find_saved=lambda: best.saved,
     )
     reporting = Reporting(
         trial.channel,

@@ -177,27 +177,31 @@ def _find_sources(paths: SweepPaths, trials: Sequence[TrialRecord]) -> set[int]:
 def _measure(folder: TrialPaths, *, is_limited: bool) -> tuple[int, int]:
     """Measure what a trial has on disk: its checkpoints and its states.
 
-    Where checkpoints have no limit, those matter only that come with a state.
+    Where checkpoints have no limit, those matter only that come with a state. A checkpoint that a
+    state links is not part of its size: states go first, and the file stays.
     """
-    latest = sum(_measure_files(folder.latest).values())
+    latest = _measure_files(folder.latest)
     if not (latest or is_limited):
         return 0, 0
-    sizes = _measure_files(folder.checkpoints)
-    sizes.pop(folder.best, None)
-    return sum(sizes.values()), latest
+    checkpoints = _measure_files(folder.checkpoints, but=folder.best)
+    states = [size for file, size in latest.items() if file not in checkpoints]
+    return sum(checkpoints.values()), sum(states)
 
 
 def _has_limit(spec: SweepSpec) -> bool:
     return spec.keep.best is not None or spec.keep.max_disk is not None
 
 
-def _measure_files(folder: Path) -> dict[Path, int]:
-    """Measure every file below a folder; what a trial that runs deletes meanwhile is left out."""
-    sizes: dict[Path, int] = {}
+def _measure_files(folder: Path, *, but: Path | None = None) -> dict[tuple[int, int], int]:
+    """Measure every file below a folder once, whatever its names, by device and inode.
+
+    What a trial that runs deletes meanwhile is left out.
+    """
+    sizes: dict[tuple[int, int], int] = {}
     for place, _, names in os.walk(folder):
         for path in (Path(place, name) for name in names):
             with contextlib.suppress(FileNotFoundError):
                 status = path.lstat()
-                if stat.S_ISREG(status.st_mode):
-                    sizes[path] = status.st_size
+                if stat.S_ISREG(status.st_mode) and path != but:
+                    sizes[status.st_dev, status.st_ino] = status.st_size
     return sizes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,12 @@ def copy_trial(source: TrialPaths, target: TrialPaths) -> None:
     def fill(folder: Path) -> None:
         new = TrialPaths(folder)
         store, record = LatestStore(new), _forget_stop(state.state)
-        store.commit(state.epoch, lambda path: _copy(state.arrays, path), record)
+        store.commit(
+            state.epoch,
+            partial(_copy, state.arrays),
+            record,
+            write_model=partial(_copy, state.model) if state.model else None,
+        )
         make_dir(new.checkpoints)
         for name in (*names, source.best.name):
             _copy(source.checkpoints / name, new.checkpoints / name)

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sweeps import durable
 from sweeps.checkpoints.store import BestCheckpoint, BestStore, LatestStore, open_best
+from sweeps.durable import digest_file, link_file
 from sweeps.errors import CheckpointError
 from sweeps.paths import TrialPaths
 
@@ -276,13 +278,74 @@ def test_latest_store_refuses_a_newer_schema_by_name(trial: TrialPaths) -> None:
     commit(store, 1)
     path = trial.latest / "epoch-000001" / "state.json"
     state = json.loads(path.read_text())
-    state["schema"] = 2
+    state["schema"] = 3
     del state["sha256"]
     from sweeps.checkpoints.store import _digest_record
 
     path.write_text(json.dumps({**state, "sha256": _digest_record(state)}))
-    with pytest.raises(CheckpointError, match="schema 2 is newer than this"):
+    with pytest.raises(CheckpointError, match="schema 3 is newer than this"):
         store.find()
+
+
+OLD_STATE = """{
+  "epoch": 1, "history": [{"loss": 0.5}], "schema": 1,
+  "arrays_sha256": "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed",
+  "sha256": "23f42de80160380a133ecb63d3dd1a545968b4f47ea3a15a74a610de82423935"
+}"""
+
+
+def test_latest_store_reads_what_an_older_version_wrote(trial: TrialPaths) -> None:
+    """Before schema 2 all arrays were in one file."""
+    folder = trial.latest / "epoch-000001"
+    folder.mkdir(parents=True)
+    (folder / "arrays.bin").write_bytes(b"one")
+    (folder / "state.json").write_text(OLD_STATE)
+    found = LatestStore(trial).find()
+    assert found is not None
+    assert (found.state["history"], found.model) == ([{"loss": 0.5}], None)
+
+
+def commit_linked(trial: TrialPaths, epoch: int) -> Path:
+    """Save a better model, and the state of the same epoch; gives the model's file."""
+    keep(BestStore(trial), f"{epoch}.keras", epoch / 8, epoch, b"model %d" % epoch)
+    best = open_best(trial)
+    LatestStore(trial).commit(
+        epoch,
+        save(b"rest %d" % epoch),
+        {"model": {"sha256": digest_file(best)}},
+        write_model=partial(link_file, best),
+    )
+    return best
+
+
+def test_latest_store_state_with_a_link_outlives_the_best_that_it_links(trial: TrialPaths) -> None:
+    """Superseded and deleted as the best one, the file is still the state's."""
+    first = commit_linked(trial, 1)
+    inode = first.stat().st_ino
+    best = commit_linked(trial, 2)
+    found = LatestStore(trial).find()
+    assert found is not None
+    assert found.model is not None
+    assert found.model.samefile(best)
+    assert not first.exists()
+    kept = trial.latest / "epoch-000001" / "model.keras"
+    assert (kept.read_bytes(), kept.stat().st_ino, kept.stat().st_nlink) == (b"model 1", inode, 1)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "arrays.bin"])
+def test_latest_store_damaged_model_falls_back_to_the_state_before(
+    trial: TrialPaths, name: str
+) -> None:
+    """One file under two names is damaged under both; the state before has another one."""
+    for epoch in (1, 2):
+        commit_linked(trial, epoch)
+    path = trial.latest / "epoch-000002" / name
+    with path.open("r+b") as file:
+        file.write(b"R")
+    found = LatestStore(trial).find()
+    assert found is not None
+    assert found.model is not None
+    assert (found.epoch, found.model.read_bytes()) == (1, b"model 1")
 
 
 def test_latest_store_write_that_raises_keeps_the_state_before(trial: TrialPaths) -> None:

@@ -90,6 +90,14 @@ class Recorder:
             self._contents[node] = content
             self.operations.append(Operation("write", node, content=content))
 
+    def note_link(self, path: Path) -> None:
+        """Note that a file has got a further name."""
+        self.scan()
+        parent = self._nodes.get(path.parent.stat().st_ino)
+        if parent is not None:
+            node = self._nodes[path.stat().st_ino]
+            self.operations.append(Operation("link", parent, path.name, node))
+
     def note_sync(self, descriptor: int) -> None:
         """Note that a file's bytes, or a folder's names, are on disk from here on."""
         self.scan()
@@ -147,6 +155,14 @@ def _watch_names(patch: pytest.MonkeyPatch, recorder: Recorder) -> None:
 
         return renaming
 
+    def watch_link(link: Callable[..., None]) -> Callable[..., None]:
+        def linking(source: Any, target: Any) -> None:
+            link(source, target)
+            recorder.note_link(Path(target))
+
+        return linking
+
+    patch.setattr(os, "link", watch_link(os.link))
     for name in ("unlink", "remove", "rmdir"):
         patch.setattr(os, name, watch_removal(getattr(os, name)))
     for name in ("rename", "replace"):

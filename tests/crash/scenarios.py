@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sweeps.durable import (
     TEMPORARY_MARK,
     commit_dir,
     digest_file,
+    link_file,
     make_dir,
     read_json,
     remove_leftovers,
@@ -304,6 +306,40 @@ def recover_trial(root: Path, confirmed: Sequence[Any]) -> None:
     recover_best(root, [*confirmed, latest.epoch if latest else 0])
 
 
+def run_linked(root: Path, confirm: Confirm) -> None:
+    """Train a trial whose states link the best model of their epoch, once there is a better one."""
+    trial = SweepPaths(root).trial(7)
+    for epoch in EPOCHS:
+        save_best(BestStore(trial), epoch)
+        best = open_best(trial)
+        LatestStore(trial).commit(
+            epoch,
+            partial(_write_rest, epoch=epoch),
+            {"model": {"sha256": digest_file(best)}},
+            write_model=partial(link_file, best),
+        )
+        confirm(epoch)
+
+
+def _write_rest(path: Path, epoch: int) -> None:
+    _write(path, b"%d" % epoch)
+
+
+def recover_linked(root: Path, confirmed: Sequence[Any]) -> None:
+    """Continue it: the newest state has the model of its epoch, whatever became of the best."""
+    trial = SweepPaths(root).trial(7)
+    store = LatestStore(trial)
+    latest = store.find()
+    store.remove_leftovers()
+    recover_best(root, [*confirmed, latest.epoch if latest else 0])
+    assert (latest.epoch if latest else 0) >= max(confirmed, default=0)
+    if latest is not None:
+        assert latest.model is not None
+        assert latest.model.read_bytes() == model_bytes(latest.epoch)
+        assert latest.arrays.read_bytes() == b"%d" % latest.epoch
+    assert_no_leftovers(root)
+
+
 def run_plainly(root: Path, confirm: Confirm) -> None:
     """Save as `keras.callbacks.ModelCheckpoint` does: write over the older model."""
     trial = SweepPaths(root).trial(7)
@@ -345,6 +381,7 @@ SCENARIOS = {
     "bundle": Scenario(run_bundle, recover_bundle),
     "folder": Scenario(run_folder, recover_folder),
     "trial": Scenario(run_trial, recover_trial),
+    "linked": Scenario(run_linked, recover_linked),
 }
 LIVES = {
     "best": Scenario(go_on_with_best, recover_best),

@@ -31,6 +31,7 @@ FEWEST_CASES = {
     "bundle": 500,
     "folder": 300,
     "trial": 1000,
+    "linked": 1000,
 }
 
 FEWEST_LIVES = {"best": 500, "journal": 100}
@@ -153,6 +154,16 @@ def _delete_the_older_best_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(BestStore, "commit", commit_late)
 
 
+def _link_late(patch: pytest.MonkeyPatch) -> None:
+    commit = LatestStore.commit
+
+    def commit_first(self: LatestStore, epoch: int, *given: Any, write_model: Any) -> None:
+        commit(self, epoch, *given)
+        write_model(self._root / f"epoch-{epoch:06d}" / "model.keras")
+
+    patch.setattr(LatestStore, "commit", commit_first)
+
+
 def _delete_the_older_folder_first(patch: pytest.MonkeyPatch) -> None:
     commit = durable.commit_dir
 
@@ -181,6 +192,8 @@ BREAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     ),
     "the older best goes first, kept": ("kept", _delete_the_older_best_first),
     "a tree is not synced, extension": ("extension", _skip_sync(durable, "sync_tree")),
+    "a tree is not synced, linked": ("linked", _skip_sync(durable, "sync_tree")),
+    "the link is made in the committed folder": ("linked", _link_late),
     "the older best goes first": ("best", _delete_the_older_best_first),
     "the older bundle goes first": ("bundle", _delete_the_older_folder_first),
     "leftovers are not removed": ("latest", _skip_sync(LatestStore, "remove_leftovers")),
@@ -249,6 +262,20 @@ def test_the_recorder_sees_each_operation_once(tmp_path: Path) -> None:
         Operation("rename", 0, temporary, "a"),
         Operation("sync", 0),
     ]
+
+
+def test_the_recorder_sees_a_link_as_a_further_name_of_its_file(tmp_path: Path) -> None:
+    """The bytes stay where one of the names is lost or deleted."""
+
+    def run(root: Path, confirm: Any) -> None:
+        durable.write_bytes(root / "a", b"12")
+        durable.link_file(root / "a", root / "b")
+        (root / "a").unlink()
+
+    operations = record(tmp_path, run)
+    assert operations[-2:] == [Operation("link", 0, "b", 1), Operation("unlink", 0, "a", "")]
+    trees = [tree for _, tree in list_crashes(operations)]
+    assert [tree for tree in trees if "b" in tree] == [{"a": b"12", "b": b"12"}, {"b": b"12"}]
 
 
 def test_list_crashes_tears_at_every_byte(tmp_path: Path) -> None:

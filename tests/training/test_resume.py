@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from sweeps.checkpoints.store import BestStore, LatestState, LatestStore, open_best
-from sweeps.durable import digest_file
 from sweeps.errors import CheckpointError, OptionError
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import Checkpoint, Objective, SweepSpec, Training
@@ -20,6 +19,7 @@ from sweeps.training.latest_checkpoint import list_variables, restore_model
 from sweeps.training.repetitions import Repetition
 from sweeps.training.reporting import ValidationHeartbeat
 from sweeps.training.train import Attempt, resolve_training, train_trial
+from tests.states import hash_state
 from tests.training import samples
 from tests.training.samples import FakeChannel, hash_variables, make_data, make_mlp
 
@@ -47,8 +47,7 @@ def read_state(folder: Path) -> tuple[str, Any]:
     """Read what a trial has come to: a digest of all variables, and its history."""
     latest = LatestStore(TrialPaths(folder)).find()
     assert latest is not None
-    digest = digest_file(latest.arrays)
-    return digest, latest.state["history"]
+    return hash_state(latest), latest.state["history"]
 
 
 TrainWhole = Callable[..., Path]
@@ -166,17 +165,23 @@ def test_train_trial_killed_between_best_and_latest_trains_that_epoch_again(
     assert sorted(path.name for path in trial.latest.iterdir()) == ["epoch-000003", "epoch-000004"]
 
 
+def damage(path: Path) -> None:
+    """Flip one bit of a file, in whichever folders it has a name."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    with path.open("r+b") as file:
+        file.write(content)
+
+
+@pytest.mark.parametrize("name", ["arrays.bin", "model.keras", "state.json"])
 def test_train_trial_with_a_corrupt_newest_state_continues_from_the_one_before(
-    tmp_path: Path,
+    tmp_path: Path, name: str
 ) -> None:
-    """A flipped byte costs one epoch, not the trial, and not a bit of its result."""
-    spec = make_spec()
+    """A flipped bit costs one epoch, not the trial, and not a bit of its result."""
+    spec = with_checkpoint(make_spec(), save_best_only=False)  # so that each state links a file
     train(tmp_path / "whole", spec)
     train(tmp_path / "parts", spec, FakeChannel({3: "stop"}))
-    arrays = tmp_path / "parts" / "latest" / "epoch-000003" / "arrays.bin"
-    content = bytearray(arrays.read_bytes())
-    content[len(content) // 2] ^= 1
-    arrays.write_bytes(content)
+    damage(tmp_path / "parts" / "latest" / "epoch-000003" / name)
     channel = FakeChannel()
     train(tmp_path / "parts", spec, channel, attempt=2)
     assert [epoch for epoch, _, _ in channel.reports] == [1, 2, 3, 4]
@@ -462,8 +467,8 @@ def test_train_trial_killed_after_a_save_in_mid_epoch_goes_on_from_there(
     train(tmp_path / "whole", spec)
     commit = LatestStore.commit
 
-    def die_afterwards(store: LatestStore, *arguments: Any, batch: int = 0) -> None:
-        commit(store, *arguments, batch=batch)
+    def die_afterwards(store: LatestStore, *arguments: Any, batch: int, **options: Any) -> None:
+        commit(store, *arguments, batch=batch, **options)
         if (arguments[0], batch) == (2, 2):
             raise KilledError
 
@@ -504,9 +509,9 @@ def test_train_trial_save_freq_in_batches_saves_its_state_as_often(
     commit = LatestStore.commit
     states = []
 
-    def die_at_ten(store: LatestStore, epoch: int, *arguments: Any, batch: int = 0) -> None:
-        commit(store, epoch, *arguments, batch=batch)
-        states.append((epoch, batch))
+    def die_at_ten(store: LatestStore, *arguments: Any, batch: int, **options: Any) -> None:
+        commit(store, *arguments, batch=batch, **options)
+        states.append((arguments[0], batch))
         if len(states) == 5:
             raise KilledError
 

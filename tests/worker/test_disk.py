@@ -3,16 +3,56 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import sweeps
-from sweeps.checkpoints.store import open_best
+from sweeps.checkpoints.store import BestCheckpoint, BestStore, LatestStore, open_best
+from sweeps.durable import link_file
 from sweeps.errors import CheckpointError
-from sweeps.paths import SweepPaths
+from sweeps.paths import SweepPaths, TrialPaths
+from sweeps.search.trials import TrialRecord
+from sweeps.spec.model import Keep
+from sweeps.worker.disk import choose_files
 from sweeps.worker.events import TrialEnded
 from tests.conftest import MakeSpace
+from tests.search.sample_sweeps import make_spec
+
+OWN = 10
+SHARED = 1000
+
+
+def write_zeros(num_bytes: int, path: Path) -> None:
+    path.write_bytes(bytes(num_bytes))
+
+
+def make_linked_trial(root: Path) -> TrialPaths:
+    """Make a trial whose state links its best checkpoint."""
+    trial = SweepPaths(root).trial(0)
+    digest = BestStore(trial).write("a.keras", partial(write_zeros, SHARED))
+    BestStore(trial).commit(BestCheckpoint("a.keras", 0.5, 1, digest))
+    LatestStore(trial).commit(
+        1,
+        partial(write_zeros, OWN),
+        {"model": {"sha256": digest}},
+        write_model=partial(link_file, trial.checkpoints / "a.keras"),
+    )
+    return trial
+
+
+def test_choose_files_counts_a_linked_checkpoint_once(tmp_path: Path) -> None:
+    """A limit that both together keep is not taken for exceeded; deleting frees what it says."""
+    trial = make_linked_trial(tmp_path)
+    record = TrialRecord(0, "complete", 0.5)
+    sizes: dict[int, tuple[int, int]] = {}
+    spec = make_spec(keep=Keep(max_disk=2 * SHARED - 1, latest=1))
+    chosen = choose_files(SweepPaths(tmp_path), spec, [record], 0, sizes)
+    assert (chosen.latest, chosen.checkpoints) == ((), ())
+    state = trial.latest / "epoch-000001" / "state.json"
+    assert sizes == {0: (SHARED, OWN + state.stat().st_size)}
+
 
 pytestmark = pytest.mark.usefixtures("shared_engine")
 
@@ -59,6 +99,8 @@ def test_keep_max_disk_bounds_all_checkpoints_together(
     report = sweeps.run(space, results=tmp_path / "bound")
     models = [*report.folder.glob("trials/*/checkpoints/*.keras")]
     files = [*models, *report.folder.glob("trials/*/latest/*/*")]
-    assert sum(path.stat().st_size for path in files) <= limit < sum(sizes)
+    status = [path.stat() for path in files]
+    used = {each.st_ino: each.st_size for each in status}  # a state may link the checkpoint
+    assert sum(used.values()) <= limit < sum(sizes)
     assert len(models) == 2  # states to extend from went before them
     assert report.bundle is not None

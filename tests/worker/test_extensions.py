@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from sweeps.checkpoints.store import BestStore, LatestStore, open_best
-from sweeps.durable import digest_file, read_json
+from sweeps.durable import read_json
 from sweeps.errors import CheckpointError
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import Objective, SweepSpec, Training
 from sweeps.training.train import Attempt, train_trial
 from sweeps.worker.extensions import copy_trial
+from tests.states import hash_state
 from tests.training.samples import FakeChannel
 
 SAMPLES = "tests.training.spaces"
@@ -40,8 +41,7 @@ def read_end(folder: Path) -> tuple[Any, ...]:
     latest, best = LatestStore(trial).find(), BestStore(trial).find_best()
     assert latest is not None
     assert best is not None
-    digest = digest_file(latest.arrays)
-    return digest, trial.history.read_bytes(), best.epoch, best.value
+    return hash_state(latest), trial.history.read_bytes(), best.epoch, best.value
 
 
 @pytest.mark.parametrize("model", ["build_mlp", "build_accumulating", "build_own_step"])
