@@ -150,7 +150,9 @@ def _saves_itself(model: Any) -> bool:
     )
 
 
-def _encode_weights(layout: Layout, arrays: Mapping[tuple[str, str], Any]) -> tuple[bytes, Offsets]:
+def _encode_weights(
+    layout: Layout, arrays: Mapping[tuple[str, str], Any]
+) -> tuple[memoryview, Offsets]:
     """Give the bytes of the HDF5 file, and where in it the variables lie byte by byte."""
     file, offsets = io.BytesIO(), {}
     store = saving_lib.H5IOStore(file, mode="w")
@@ -163,10 +165,10 @@ def _encode_weights(layout: Layout, arrays: Mapping[tuple[str, str], Any]) -> tu
             if dataset.get_offset() is not None and dataset.get_storage_size() == array.nbytes:
                 offsets[id(variable)] = dataset.get_offset()
     store.close()
-    return file.getvalue(), offsets
+    return file.getbuffer(), offsets
 
 
-def _write_archive(path: Path, config: str, metadata: str, weights: bytes) -> int:
+def _write_archive(path: Path, config: str, metadata: str, weights: memoryview) -> int:
     """Write a ``.keras`` file; returns the byte at which the weights begin."""
     with path.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
         for name, content in (
