@@ -9,15 +9,12 @@ after the first one take, times all epochs; ``efficiency`` is its share.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.figures import Column, Figures, make_parser
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import Objective, SweepSpec, Training
 from sweeps.training import behind, epoch_loop, runtime, train
@@ -35,8 +33,14 @@ from sweeps.training.channel import Channel
 
 EPOCHS = 5
 BATCH_SIZE = 128
+NUM_SAMPLES = 10_000
+MODELS = ("dense", "convolutional")
+COLUMNS = (
+    Column("part", "seconds of the processor"),
+    *(Column(name, name, ".3f") for name in MODELS),
+)
 PARTS = {
-    "load_data": (train, "load_data"),
+    "load data": (train, "take_data"),
     "build model": (train, "build_model"),
     "build optimizer and metrics": (train, "build_state"),
     "find what is saved where": (train, "_make_saver"),
@@ -44,7 +48,6 @@ PARTS = {
     "validate": (epoch_loop, "_validate"),
     "write checkpoints and report": (behind, "_do"),
 }
-_num_samples = 10_000
 
 
 class Answers:
@@ -63,31 +66,27 @@ class Answers:
         return lambda *_, **__: None
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train both models, print where the time went, and write JSON where asked."""
-    global _num_samples  # noqa: PLW0603 - `load` takes no arguments
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the data")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    arguments = parser.parse_args()
-    _num_samples = 1_000 if arguments.quick else 10_000
-    runtime.set_threads(1)
+    parser = make_parser(__doc__, "a tenth of the data")
+    options = parser.parse_args(arguments)
+    figures = Figures("short_trial", COLUMNS, seeds=[0])
     tf.constant(1.0).numpy()  # starts TensorFlow, which every process does once
-    rows = {name: measure(name) for name in ("dense", "convolutional")}
-    print(f"{'seconds of the processor':32}", *(f"{name:>14}" for name in rows))
-    for part in rows["dense"]:
-        print(f"{part:32}", *(f"{row[part]:>14.3f}" for row in rows.values()))
-    if arguments.json:
-        record = {"cores": os.cpu_count(), "machine": platform.machine(), "rows": rows}
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+    found = {name: measure(name, is_quick=options.quick) for name in MODELS}
+    figures.rows = [
+        {"part": part, **{name: row[part] for name, row in found.items()}}
+        for part in found[MODELS[0]]
+    ]
+    figures.print()
+    figures.write(options.json)
 
 
-def measure(name: str) -> dict[str, float]:
+def measure(name: str, *, is_quick: bool) -> dict[str, float]:
     """Train one model as a trial; returns seconds by part."""
     spec = SweepSpec(
         name="short",
         model=f"{__file__}:build_{name}",
-        data=f"{__file__}:load",
+        data=f"{__file__}:{'load_tenth' if is_quick else 'load'}",
         objective=Objective(metric="val_accuracy", direction="maximize"),
         training=Training(epochs=EPOCHS, batch_size=BATCH_SIZE),
     )
@@ -126,14 +125,18 @@ def _watch(function: Callable[..., Any], seconds: list[float]) -> Callable[..., 
     return watched
 
 
-def load() -> Any:
+def load(num_samples: int = NUM_SAMPLES) -> Any:
     """Draw images and classes; they only have to be computed with."""
     draw = np.random.default_rng(0)
-    splits = (_num_samples, _num_samples // 5)
     return tuple(
         (draw.random((size, 28, 28), dtype="float32"), draw.integers(0, 10, size))
-        for size in splits
+        for size in (num_samples, num_samples // 5)
     )
+
+
+def load_tenth() -> Any:
+    """Draw less, for the short form."""
+    return load(NUM_SAMPLES // 10)
 
 
 def build_dense(hp: Any) -> Any:
@@ -160,4 +163,5 @@ def _compile(layers: list[Any]) -> Any:
 
 
 if __name__ == "__main__":
+    runtime.set_threads(1)
     main()

@@ -17,14 +17,11 @@ _OWN_STEPS = ("train_step", "test_step", "compute_metrics", "get_metrics_result"
 class Pass(Protocol):
     """One pass over a split, or over some batches of it."""
 
-    def __call__(
-        self, order: Any, model: Any, first: int = 0, stop: int | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, order: Any, first: int = 0, stop: int | None = None) -> dict[str, Any]:
         """Do the step on the batches from `first` up to `stop`.
 
         Args:
             order: The order of the samples, shape ``(samples,)``; None for that of the arrays.
-            model: The model whose step it is.
             first: The first batch, counted from 0.
             stop: The batch before which it ends; None for all.
 
@@ -62,8 +59,8 @@ def compile_pass(model: Any, name: str, split: Split, batch_size: int) -> Pass:
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def run(order: Any, first: Any, last: Any) -> Any:
-        # Kept where they only repeat the metrics, too: how TensorFlow rewrites the arithmetic of a
-        # step depends on what else its values are for, and with it their last bits.
+        # Kept where they only repeat the metrics, too: without them a step's last bits may differ
+        # from those of `model.fit` (`docs/decisions/0003-compiled-epoch-loop.md`).
         outputs = _find_outputs(step, split, batch_size)
         flat = tf.nest.flatten(outputs)
         _, *logs = tf.while_loop(
@@ -75,7 +72,7 @@ def compile_pass(model: Any, name: str, split: Split, batch_size: int) -> Pass:
         )
         return tf.nest.pack_sequence_as(outputs, logs)
 
-    def run_pass(order: Any, model: Any, first: int = 0, stop: int | None = None) -> dict[str, Any]:
+    def run_pass(order: Any, first: int = 0, stop: int | None = None) -> dict[str, Any]:
         last = num_samples if stop is None else min(num_samples, stop * batch_size)
         limits = (tf.constant(each, tf.int64) for each in (first * batch_size, last))
         logs = run(None if order is None else tf.constant(order, tf.int64), *limits)

@@ -3,7 +3,7 @@
 Keras' `fit` pays per batch for Python, the iterator and the callbacks: on a small model more than
 the arithmetic. For arrays the compiled loop puts the data on the device once and runs the model's
 own ``train_step`` for all batches inside one graph. Weights and logs are bit-identical to
-`model.fit` on the same order of samples (``tests/training/test_epoch_loop.py``).
+`model.fit` on the same order of samples (``tests/training/test_fit_equality.py``).
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def _train_segments(
     while batch < num_batches:
         stop = min(num_batches, batch + pace.num_batches) if plan.pause else num_batches
         began, size = time.monotonic(), stop - batch
-        logs = train(order, model, batch, stop)
+        logs = train(order, batch, stop)
         batch = stop
         if size == pace.num_batches:
             pace.learn(time.monotonic() - began)
@@ -232,7 +232,7 @@ def _validate(model: Any, evaluate: Pass, hooks: Any) -> dict[str, Any]:
     model.reset_metrics()
     # Keras looks after the first step whether a callback has stopped it.
     stop = model.steps_per_execution if model.stop_evaluating else None
-    logs: dict[str, Any] = pythonify_logs(evaluate(None, model, 0, stop))
+    logs: dict[str, Any] = pythonify_logs(evaluate(None, 0, stop))
     hooks.on_test_end(logs)
     return logs
 

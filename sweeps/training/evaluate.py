@@ -143,7 +143,7 @@ def score_split(model: Any, split: Split, batch_size: int) -> dict[str, float]:
     else:
         build_state(model, split, batch_size)
         model.reset_metrics()
-        scores = compile_pass(model, "test_step", split, batch_size)(None, model)
+        scores = compile_pass(model, "test_step", split, batch_size)(None)
     return {name: np.asarray(value).tolist() for name, value in scores.items()}
 
 

@@ -397,6 +397,19 @@ def test_train_trial_save_freq_in_batches_resumes_as_if_uninterrupted(tmp_path: 
     assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
 
 
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [({}, ("compiled", "")), ({"loop": "fit"}, ("fit", "training.loop is fit"))],
+)
+def test_train_trial_tells_how_it_trains(
+    tmp_path: Path, training: dict[str, Any], told: tuple[str, str]
+) -> None:
+    """Each attempt, before it trains."""
+    channel = FakeChannel()
+    train(tmp_path, make_spec("build_mlp", **training), channel)
+    assert channel.loop == told
+
+
 class OneBatch:
     """A pace that never changes."""
 
