@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,12 +92,33 @@ def _share_runtimes(runtimes: object, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def shared_engine(local_engine: object, monkeypatch: pytest.MonkeyPatch) -> object:
     """Let sweeps in this process use the session's engine; it is a real one, only started once."""
+    use_engine(monkeypatch, local_engine)
+    return local_engine
+
+
+def use_engine(patch: pytest.MonkeyPatch, engine: object) -> None:
+    """Let sweeps in this process use an engine that is there already."""
     from sweeps import exporting, preflight, sweep
 
-    @contextlib.contextmanager
-    def start(name: str) -> Iterator[object]:
-        yield local_engine
-
     for module in (exporting, preflight, sweep):
-        monkeypatch.setattr(module, "start_engine", start)
-    return local_engine
+        patch.setattr(module, "start_engine", lambda _: contextlib.nullcontext(engine))
+
+
+@pytest.fixture(scope="module")
+def trained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, local_engine: object
+) -> Path:
+    """Run the sweep that the test file's SPACE describes, once for all its tests."""
+    import sweeps
+
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "tiny.yaml").write_text(request.module.SPACE)
+    with pytest.MonkeyPatch.context() as patch:
+        use_engine(patch, local_engine)
+        return sweeps.run(folder / "tiny.yaml", results=folder).folder
+
+
+@pytest.fixture
+def folder(trained: Path, tmp_path: Path, shared_engine: object) -> Path:
+    """Give a copy of that sweep, which may be spoilt."""
+    return Path(shutil.copytree(trained, tmp_path / "results" / "tiny"))

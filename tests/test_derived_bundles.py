@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,6 @@ import numpy as np
 import pytest
 
 import sweeps
-from sweeps import exporting, sweep
-from sweeps.bundles.clean_child import Runtimes
 from sweeps.bundles.manifest import verify_files
 from sweeps.cli.app import run_command_line
 from sweeps.durable import read_json, write_json
@@ -42,27 +38,6 @@ pruner: none
 training: {{epochs: 2, batch_size: 16}}
 export: {{formats: [keras], class_names: [different, same]}}
 """
-
-
-@pytest.fixture(scope="module")
-def trained(
-    tmp_path_factory: pytest.TempPathFactory, local_engine: object, runtimes: Runtimes
-) -> Path:
-    """Run a sweep of three trials, once for all tests of this file."""
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "tiny.yaml").write_text(SPACE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "start_engine", lambda name: contextlib.nullcontext(local_engine))
-        return sweeps.run(folder / "tiny.yaml", results=folder).folder
-
-
-@pytest.fixture
-def folder(trained: Path, tmp_path: Path, local_engine: object) -> Iterator[Path]:
-    """Give a copy of the sweep, which may be spoilt."""
-    copy = Path(shutil.copytree(trained, tmp_path / "results" / "tiny"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting, "start_engine", lambda _: contextlib.nullcontext(local_engine))
-        yield copy
 
 
 def rank(folder: Path) -> list[Any]:

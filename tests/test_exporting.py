@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import numpy as np
 import pytest
 
 import sweeps
-from sweeps import exporting, preflight, sweep
+from sweeps import preflight
 from sweeps.bundles import export as bundle_export
 from sweeps.bundles.clean_child import Runtimes
 from sweeps.bundles.manifest import verify_files
@@ -51,27 +48,6 @@ export:
   class_names: [same, different]
   preprocessing: {FAKES / "tiny_model.py"}:load
 """
-
-
-@pytest.fixture(scope="module")
-def trained(
-    tmp_path_factory: pytest.TempPathFactory, local_engine: object, runtimes: Runtimes
-) -> Path:
-    """Run a sweep of two trials, once for all tests of this file."""
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "tiny.yaml").write_text(SPACE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "start_engine", lambda name: contextlib.nullcontext(local_engine))
-        return sweeps.run(folder / "tiny.yaml", results=folder).folder
-
-
-@pytest.fixture
-def folder(trained: Path, tmp_path: Path, local_engine: object) -> Iterator[Path]:
-    """Give a copy of the sweep, which may be spoilt."""
-    copy = Path(shutil.copytree(trained, tmp_path / "results" / "tiny"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting, "start_engine", lambda _: contextlib.nullcontext(local_engine))
-        yield copy
 
 
 def find_other(folder: Path) -> int:

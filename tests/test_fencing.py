@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -15,7 +14,6 @@ from typing import Any
 import pytest
 
 import sweeps
-from sweeps import preflight, sweep
 from sweeps.engines.local import LocalEngine
 from sweeps.paths import SweepPaths
 from sweeps.search.study import Study, open_study
@@ -29,7 +27,7 @@ from sweeps.worker.outcomes import Death
 from sweeps.worker.process_tree import is_alive
 from sweeps.worker.supervisor import Supervisor
 from tests import history
-from tests.conftest import FAKES, MakeSpace
+from tests.conftest import FAKES, MakeSpace, use_engine
 from tests.history import check_history
 from tests.search.sample_sweeps import make_spec
 from tests.test_kills import find_writers
@@ -291,8 +289,7 @@ def run_with(
     **options: Any,
 ) -> sweeps.SweepReport:
     """Run a sweep with an engine of ours."""
-    for module in (preflight, sweep):
-        monkeypatch.setattr(module, "start_engine", lambda name: contextlib.nullcontext(engine))
+    use_engine(monkeypatch, engine)
     return sweeps.run(space, results=results, observer=observer, **options)
 
 

@@ -23,7 +23,7 @@ from sweeps.report.records import record_trial_in_full
 from sweeps.report.screen import print_parts
 from sweeps.resuming import compare
 from sweeps.worker.events import EpochReported
-from tests.conftest import FAKES
+from tests.conftest import FAKES, use_engine
 
 DATA = """
 import numpy as np
@@ -67,18 +67,9 @@ def begun(tmp_path_factory: pytest.TempPathFactory, local_engine: object) -> Pat
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
-        _share(patch, local_engine)
+        use_engine(patch, local_engine)
         sweeps.run(project / "tiny.yaml", results=project / "results", observer=interrupt)
     return project
-
-
-def _share(patch: pytest.MonkeyPatch, engine: object) -> None:
-    import contextlib
-
-    from sweeps import preflight, sweep
-
-    for module in (preflight, sweep):
-        patch.setattr(module, "start_engine", lambda name: contextlib.nullcontext(engine))
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_signal_while_the_leader_is_exported_leaves_that_to_resume(
 ) -> None:
     """The export is given up, no part of a bundle is left, and resume exports."""
     space = make_space(
-        data=f"{code / 'paced_model.py'}:load_held",
+        data=f"{code / 'paced_model.py'}:load_held_everywhere",
         limits="{trials: 1, workers: 1}",
         training="{epochs: 1}",
     )

@@ -40,6 +40,13 @@ Overrides = Annotated[
         help="Use another value for a key of the space file, such as limits.trials=50. Repeatable.",
     ),
 ]
+AcceptChange = Annotated[
+    bool,
+    typer.Option(
+        "--accept-change",
+        help="Continue although the spec, code, data or versions changed; this is recorded.",
+    ),
+]
 Engine = Annotated[
     str,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli._base import Engine, Plain
+from sweeps.cli._base import AcceptChange, Engine, Plain
 from sweeps.cli.outcome import open_view, tell_outcome
 
 
@@ -25,13 +25,7 @@ def extend(
         int,
         typer.Option("--top", metavar="N", min=1, help="How many of the best complete trials."),
     ] = 3,
-    accept_change: Annotated[
-        bool,
-        typer.Option(
-            "--accept-change",
-            help="Continue although the spec, code, data or versions changed; this is recorded.",
-        ),
-    ] = False,
+    accept_change: AcceptChange = False,
     engine: Engine = "local",
     plain: Plain = False,
 ) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli._base import Engine, Folder, Plain
+from sweeps.cli._base import AcceptChange, Engine, Folder, Plain
 from sweeps.cli.folders import choose_folder
 from sweeps.cli.outcome import open_view, tell_outcome
 
@@ -32,13 +32,7 @@ def resume(
             "parameters.learning_rate.high=0.2; with --space any key. Repeatable.",
         ),
     ] = None,
-    accept_change: Annotated[
-        bool,
-        typer.Option(
-            "--accept-change",
-            help="Continue although the spec, code, data or versions changed; this is recorded.",
-        ),
-    ] = False,
+    accept_change: AcceptChange = False,
     engine: Engine = "local",
     plain: Plain = False,
 ) -> int:

@@ -6,13 +6,13 @@ they would count the best configurations twice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Set
+from typing import cast
 
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-if TYPE_CHECKING:
-    from collections.abc import Container, Set
+from sweeps.search.views import StorageView
 
 
 def hide_extensions(shown: BaseStorage, extensions: Set[int]) -> BaseStorage:
@@ -25,24 +25,15 @@ def hide_extensions(shown: BaseStorage, extensions: Set[int]) -> BaseStorage:
     return cast("BaseStorage", _WithoutExtensions(shown, extensions))
 
 
-class _WithoutExtensions:
-    """An Optuna storage whose list of trials has gaps; all else is the storage's own."""
+class _WithoutExtensions(StorageView):
+    """A storage whose list of trials has gaps."""
 
     def __init__(self, shown: BaseStorage, extensions: Set[int]) -> None:
-        self._shown = shown
+        super().__init__(shown)
         self._extensions = extensions
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._shown, name)
-
-    def get_all_trials(
-        self,
-        study_id: int,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-    ) -> list[FrozenTrial]:
-        """List the trials that extend no other one."""
-        trials = self._shown.get_all_trials(study_id, deepcopy=deepcopy, states=states)
+    def show(self, study_id: int, trials: list[FrozenTrial]) -> list[FrozenTrial]:  # noqa: ARG002
+        """Give the trials that extend no other one."""
         if not self._extensions:  # as a rule, and there may be thousands of trials
             return trials
         return [trial for trial in trials if trial.number not in self._extensions]

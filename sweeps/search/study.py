@@ -6,7 +6,6 @@ lies in one journal that this process alone writes.
 
 from __future__ import annotations
 
-import copy
 import math
 import threading
 import warnings
@@ -19,14 +18,11 @@ from optuna.storages import JournalStorage
 
 from sweeps.causes import Cause
 from sweeps.paths import SweepPaths
-from sweeps.search.extensions import hide_extensions
-from sweeps.search.front import find_front, find_leader
+from sweeps.search.finished import FinishedTrials
 from sweeps.search.journal import JournalBackend
-from sweeps.search.options import load_options
+from sweeps.search.judge import Judge
 from sweeps.search.origin import check_origin
-from sweeps.search.primary import PrimaryStudy
 from sweeps.search.proposals import Proposer
-from sweeps.search.pruners import PRUNERS
 from sweeps.search.records import (
     ATTEMPT,
     CHANGES,
@@ -35,7 +31,6 @@ from sweeps.search.records import (
     OUTCOME_KEYS,
     QUEUED,
     VALUES,
-    identify,
     last_epoch,
     read_params,
     to_record,
@@ -52,7 +47,7 @@ from sweeps.search.trials import (
 )
 from sweeps.search.window import find_window
 from sweeps.spec.conditions import Scalar
-from sweeps.spec.model import SweepSpec, count_epochs
+from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -80,17 +75,12 @@ class Study:
         self._store = TrialStore(storage, name)
         self._declared = {parameter.name: parameter for parameter in spec.parameters}
         self._proposer = Proposer(spec, storage, name, self._store.extensions)
-        member, options = load_options(PRUNERS, spec.pruner)
-        self._pruner = member.create(options, epochs=count_epochs(spec), seed=spec.seed)
-        self._optuna = PrimaryStudy(name, hide_extensions(storage, self._store.extensions))
-        self._storage = storage
         self._window = find_window(spec)
+        self._judge = Judge(spec, storage, name, self._store.extensions, self._window)
         self._metrics = [objective.metric for objective in spec.objectives]
-        self._finished: dict[int, TrialRecord] = {}
-        self._num_ended_first = 0
-        self._front: tuple[TrialRecord, ...] = ()
-        self._numbers_by_values: dict[str, int] = {}
-        self._remember_finished()
+        self._finished = FinishedTrials(spec)
+        ended = (trial for trial in self._store.list_trials() if trial.state.is_finished())
+        self._finished.add([to_record(trial, self._metrics) for trial in ended])
 
     def is_ready(self) -> bool:
         """Tell whether the next trial may be asked for.
@@ -99,7 +89,7 @@ class Study:
         has to have ended. What is ready stays so until the next `ask`.
         """
         with self._lock:
-            return self._window is None or self._num_ended_first >= self._window.count_known(
+            return self._window is None or self._finished.num_first >= self._window.count_known(
                 self._store.next_number
             )
 
@@ -200,7 +190,7 @@ class Study:
                 return False
             if epoch > last_epoch(trial):
                 self._note_report(trial, epoch, value)
-            should_prune = self._is_weak(self._store.read(number), epoch)
+            should_prune = self._judge.is_weak(self._store.read(number), epoch)
         self._backend.sync()
         return should_prune
 
@@ -221,9 +211,7 @@ class Study:
                 if getattr(outcome, key) is not None:
                     self._store.set_attribute(number, key, getattr(outcome, key))
             self._store.end(number, outcome.state, values)
-            ended = self._remember(self._store.read(number))
-            # What no trial of the front beats, and the front itself, is all that can lead.
-            self._front = find_front([*self._front, ended], self._spec.objectives)
+            self._finished.add([to_record(self._store.read(number), self._metrics)])
         self._backend.sync()
 
     def tell_infeasible(
@@ -282,7 +270,7 @@ class Study:
             The number of the new trial.
         """
         with self._lock:
-            source = self._finished[number]
+            source = self.trial(number)
             origin = source.extends.origin if source.extends else number
             extends = Extension(number, origin, epochs)
             attributes = {VALUES: dict(source.params), EXTENDS: asdict(extends)}
@@ -336,7 +324,7 @@ class Study:
             values: Values of all its parameters.
         """
         with self._lock:
-            found = self._numbers_by_values.get(identify(values))
+            found = self._finished.find_same(values)
         if found is None or self._window is None:
             return found
         return found if found < self._window.count_known(number) else None
@@ -369,7 +357,7 @@ class Study:
     def leader(self) -> TrialRecord | None:
         """Find the best complete trial by the rule ``export.choose``; the first of equal ones."""
         with self._lock:
-            return find_leader(self._front, self._spec.objectives, self._spec.export.choose)
+            return self._finished.find_leader()
 
     def __enter__(self) -> Self:
         return self
@@ -409,23 +397,6 @@ class Study:
                 trial.number, NOT_FINITE, [*trial.user_attrs.get(NOT_FINITE, []), epoch]
             )
 
-    def _is_weak(self, trial: FrozenTrial, epoch: int) -> bool:
-        if epoch >= count_epochs(self._spec) or EXTENDS in trial.user_attrs:
-            return False
-        worst = math.inf if self._spec.objective.direction == "minimize" else -math.inf
-        judged = copy.copy(trial)
-        not_finite = dict.fromkeys(trial.user_attrs.get(NOT_FINITE, []), worst)
-        judged.intermediate_values = {**trial.intermediate_values, **not_finite}
-        return bool(self._pruner.prune(self._show(trial.number), judged))
-
-    def _show(self, number: int) -> optuna.Study:
-        """Give Optuna's view of what a trial may know."""
-        if self._window is None:
-            return self._optuna
-        narrowed = self._window.narrow(self._storage, number)
-        shown = hide_extensions(narrowed, self._store.extensions)
-        return PrimaryStudy(self._optuna.study_name, shown)
-
     def _order_values(self, outcome: TrialOutcome) -> list[float] | None:
         """Give a value per objective in the study's order; None where one is not known."""
         known = {**outcome.others, self._metrics[0]: outcome.value}
@@ -436,22 +407,6 @@ class Study:
             told = dict(zip(self._metrics, values, strict=True))
             raise ValueError(f"a complete trial needs a finite value of every objective: {told!r}")
         return found if len(found) == len(values) else None
-
-    def _remember_finished(self) -> None:
-        finished = [each for each in self._store.list_trials() if each.state.is_finished()]
-        records = [self._remember(trial) for trial in finished]
-        self._front = find_front(records, self._spec.objectives)
-
-    def _remember(self, trial: FrozenTrial) -> TrialRecord:
-        record = to_record(trial, self._metrics)
-        self._finished[record.number] = record
-        while self._num_ended_first in self._finished:
-            self._num_ended_first += 1
-        if record.state != "failed" and not record.is_infeasible:
-            key = identify(record.params)
-            earliest = self._numbers_by_values.get(key, record.number)
-            self._numbers_by_values[key] = min(earliest, record.number)
-        return record
 
 
 def open_study(

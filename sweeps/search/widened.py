@@ -9,15 +9,16 @@ range leaves every value its code (`is_wider`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from sweeps.search.space import encode, to_distribution, to_distributions
+from sweeps.search.views import StorageView
 from sweeps.spec.parameters import Parameter, contains, values_of
 
 
@@ -57,7 +58,7 @@ def find_widened(
 
 def show_widened(storage: BaseStorage, widened: Mapping[str, BaseDistribution]) -> BaseStorage:
     """Show all trials of a storage as drawn from the wider ranges."""
-    return cast("BaseStorage", _WidenedStorage(storage, widened)) if widened else storage
+    return cast("BaseStorage", _WidenedView(storage, widened)) if widened else storage
 
 
 def _keeps_codes(parameter: Parameter, older: Parameter) -> bool:
@@ -70,24 +71,15 @@ def _keeps_codes(parameter: Parameter, older: Parameter) -> bool:
     )
 
 
-class _WidenedStorage:
-    """An Optuna storage that gives trials with other distributions; all else is its own."""
+class _WidenedView(StorageView):
+    """A storage that gives trials with other distributions."""
 
     def __init__(self, storage: BaseStorage, widened: Mapping[str, BaseDistribution]) -> None:
-        self._storage = storage
+        super().__init__(storage)
         self._widened = widened
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._storage, name)
-
-    def get_all_trials(
-        self,
-        study_id: int,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-    ) -> list[FrozenTrial]:
-        """List trials as the storage does."""
-        trials = self._storage.get_all_trials(study_id, deepcopy=deepcopy, states=states)
+    def show(self, study_id: int, trials: list[FrozenTrial]) -> list[FrozenTrial]:  # noqa: ARG002
+        """Give all trials, as drawn from the wider ranges."""
         return [self._widen(trial) for trial in trials]
 
     def _widen(self, trial: FrozenTrial) -> FrozenTrial:

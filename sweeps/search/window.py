@@ -8,15 +8,13 @@ by then, which is chance: they are always shown as running, with the values that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeps.search.views import StorageView
 from sweeps.spec.model import SweepSpec
-
-if TYPE_CHECKING:
-    from collections.abc import Container
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Window:
 
     def narrow(self, storage: BaseStorage, number: int) -> BaseStorage:
         """Show the trials of a storage as trial `number` may see them."""
-        return cast("BaseStorage", _WindowStorage(storage, self, number))
+        return cast("BaseStorage", _WindowView(storage, self, number))
 
 
 def find_window(spec: SweepSpec) -> Window | None:
@@ -55,36 +53,22 @@ def find_window(spec: SweepSpec) -> Window | None:
     return Window(int(spec.limits.workers), names)
 
 
-class _WindowStorage:
-    """An Optuna storage whose list of trials ends at one of them; all else is the storage's own.
-
-    Samplers and pruners find other trials by this list alone.
-    """
+class _WindowView(StorageView):
+    """A storage whose list of trials ends at one of them."""
 
     def __init__(self, storage: BaseStorage, window: Window, number: int) -> None:
-        self._storage = storage
+        super().__init__(storage)
         self._window = window
         self._number = number
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._storage, name)
-
-    def get_all_trials(
-        self,
-        study_id: int,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-    ) -> list[FrozenTrial]:
-        """List the trials that may be known, and the one that is asking."""
-        trials = self._storage.get_all_trials(study_id, deepcopy=deepcopy)
+    def show(self, study_id: int, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Give the trials that may be known, and the one that is asking."""
         known = self._window.count_known(self._number)
         pending = [
             _hide_end(trial, self._find_id(study_id, trial), self._window)
             for trial in trials[known : self._number]
         ]
-        own = trials[self._number : self._number + 1]
-        shown = [*trials[:known], *pending, *own]
-        return [trial for trial in shown if states is None or trial.state in states]
+        return [*trials[:known], *pending, *trials[self._number : self._number + 1]]
 
     def _find_id(self, study_id: int, trial: FrozenTrial) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)

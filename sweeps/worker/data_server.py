@@ -26,6 +26,7 @@ class DataServer:
         self._request = request
         self._memory = memory
         self._own: ForkServer | None = None
+        self._has_begun = threading.Event()
         self._starting = threading.Thread(
             target=self._start, args=(server,), name="data-server-start", daemon=True
         )
@@ -55,16 +56,18 @@ class DataServer:
 
     def close(self) -> None:
         """End it and its children, and wait until they are gone."""
-        self._starting.join()
+        self._has_begun.wait()
         if self._own:
-            self._own.close()
+            self._own.close()  # kills it where it still loads
+        self._starting.join()
 
     def _start(self, server: ForkServer) -> None:
         try:
             connection, child = server.start_child(self._request, socket.SOCK_SEQPACKET)
+            self._own = ForkServer(connection, child)
         except ForkServerError:
             return
-        own = ForkServer(connection, child)
+        finally:
+            self._has_begun.set()
         with self._memory.watching(child, None):
-            own.wait_until_ready()
-        self._own = own
+            self._own.wait_until_ready()

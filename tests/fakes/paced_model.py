@@ -16,7 +16,7 @@ from pathlib import Path
 import keras
 from tiny_model import build, load
 
-__all__ = ["build_braked", "build_paced", "load", "load_held"]
+__all__ = ["build_braked", "build_paced", "load", "load_held", "load_held_everywhere"]
 
 BRAKE, GO, HELD, HOLD = map(Path(__file__).with_name, ("BRAKE", "GO", "HELD", "HOLD"))
 LONGEST_SECONDS = 60
@@ -70,6 +70,14 @@ def load_held():
         HELD.touch()
         time.sleep(0.02)
     return load()
+
+
+def load_held_everywhere():
+    """Load as `load_held` does, but in every process: none inherits data after an operation."""
+    import tensorflow as tf
+
+    tf.constant(0)
+    return load_held()
 
 
 def build_braked(hp):

@@ -191,7 +191,7 @@ def test_cmaes_never_unpickles_what_is_in_the_study(tmp_path: Path):
     trap = tmp_path / "trap"
     with open_sample(tmp_path, "cmaes", SQUARE) as study:
         running = [study.ask() for _ in range(9)]
-        plant_pickle(study._optuna, trap)
+        plant_pickle(study._judge._study, trap)
         for asked in running:
             train(study, asked)
     with open_sample(tmp_path, "cmaes", SQUARE) as study:

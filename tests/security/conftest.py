@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 import sweeps
 from sweeps.worker.events import EpochReported
-from tests.conftest import FAKES
+from tests.conftest import FAKES, use_engine
 from tests.security.clone import CloneRun, run_in_clone
 from tests.security.sockets import find_descendants, find_listening
 
@@ -52,8 +51,6 @@ class Trained:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, local_engine: object) -> Trained:
     """Two trials and a bundle, by way of links to the place where results are to lie."""
-    from sweeps import preflight, sweep
-
     folder = tmp_path_factory.mktemp("trained")
     (folder / "tiny.yaml").write_text(SPACE)
     (folder / "disk" / "elsewhere").mkdir(parents=True)
@@ -61,8 +58,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, local_engine: object) -> T
     (folder / "results").symlink_to("disk")
     trained = Trained(folder / "results", folder / "disk" / "elsewhere")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (preflight, sweep):
-            patch.setattr(module, "start_engine", lambda _: contextlib.nullcontext(local_engine))
+        use_engine(patch, local_engine)
         sweeps.run(folder / "tiny.yaml", results=folder / "results", observer=trained.look)
     return trained
 

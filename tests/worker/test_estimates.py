@@ -32,19 +32,19 @@ def estimate_for(*parameters: Parameter, size: int | None = 1000, **fields: Any)
 
 
 def test_estimate_of_disk_and_time() -> None:
-    """10 best, 3 latest, 3 of 4 running trials, a bundle; 3 rounds of 3 s and 5 epochs of 2 s."""
+    """10 best, 3 latest, 3 of 4 running trials, 2 formats; 3 rounds of 3 s and 5 epochs of 2 s."""
     found = estimate_for(CHOICE)
-    assert found == Estimate(4, 10, 4, 1000 * (10 + 3 + 4 * 3 + 1), 3 * (3.0 + 5 * 2.0), EPOCH)
+    assert found == Estimate(4, 10, 4, 1000 * (10 + 3 + 4 * 3 + 2), 3 * (3.0 + 5 * 2.0), EPOCH)
 
 
 @pytest.mark.parametrize(
     ("fields", "checkpoints"),
     [
-        ({"checkpoint": {"save_best_only": False}}, 10 * 5 + 3 + 4 * 3 + 1),
-        ({"keep": {"best": 2}}, 2 + 2 + 4 * 3 + 1),
-        ({"keep": {"trial_best": 2, "latest": 0}}, 10 * 2 + 4 * 3 + 1),
+        ({"checkpoint": {"save_best_only": False}}, 10 * 5 + 3 + 4 * 3 + 2),
+        ({"keep": {"best": 2}}, 2 + 2 + 4 * 3 + 2),
+        ({"keep": {"trial_best": 2, "latest": 0}}, 10 * 2 + 4 * 3 + 2),
         ({"keep": {"max_disk": 3000}}, 3),
-        ({"limits": {"trials": 2, "workers": 4}}, 2 + 2 + 2 * 3 + 1),
+        ({"limits": {"trials": 2, "workers": 4}}, 2 + 2 + 2 * 3 + 2),
     ],
 )
 def test_estimate_of_disk_follows_what_is_kept(fields: dict[str, Any], checkpoints: int) -> None:
