@@ -100,6 +100,7 @@ def test_run_tries_again_as_often_as_retries_says(
     halved = read_outcome(report, 4)
     assert (halved["batch_size"], halved["gradient_accumulation_steps"]) == (8, 2)
     assert halved["resume"] is None, "it began anew"
+    assert (halved["loop"], halved["loop_reason"]) == ("compiled", "")
     history = SweepPaths(report.folder).trial(4).history.read_text().splitlines()
     assert [line.partition(",")[0] for line in history] == ["epoch", "1", "2", "3"]
 

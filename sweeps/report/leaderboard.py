@@ -108,6 +108,7 @@ def render_trial(report: SweepReport, trial: TrialRecord) -> list[RenderableType
     if trial.extends:
         pairs.append(("extends", Text(f"trial {format_trial(trial.extends.number)}")))
     pairs += [("attempt", Text(str(trial.attempt))), ("time", Text(_describe_times(trial)))]
+    pairs += _loop_pairs(report, trial)
     pairs += _resume_pairs(report, trial)
     checkpoint = find_checkpoint(report, trial)
     if checkpoint:
@@ -282,6 +283,15 @@ def _cause_pairs(report: SweepReport, trial: TrialRecord) -> list[tuple[str, Tex
         size, steps = outcome.get("batch_size"), outcome.get("gradient_accumulation_steps")
         pairs.append(("batch size", Text(f"{size}, {steps} batches to an update")))
     return pairs
+
+
+def _loop_pairs(report: SweepReport, trial: TrialRecord) -> list[tuple[str, Text]]:
+    """Tell how a trial was trained, where that was not the compiled loop."""
+    outcome = read_outcome(report, trial.number)
+    if outcome.get("loop") in (None, "compiled"):
+        return []
+    told = [outcome[key] for key in ("loop", "loop_reason") if outcome.get(key)]
+    return [("loop", Text(clean(": ".join(told))))]
 
 
 def _resume_pairs(report: SweepReport, trial: TrialRecord) -> list[tuple[str, Text]]:

@@ -115,6 +115,8 @@ def _record_attempt(report: SweepReport, trial: TrialRecord) -> dict[str, Any]:
         "earlier_attempts": outcome.get("earlier_attempts", []),
         "batch_size": outcome.get("batch_size"),
         "gradient_accumulation_steps": outcome.get("gradient_accumulation_steps"),
+        "loop": outcome.get("loop"),
+        "loop_reason": outcome.get("loop_reason"),
         "resume": outcome.get("resume"),
         "resume_reason": outcome.get("resume_reason"),
         "accepted_changes": list(report.accepted_changes[: trial.num_changes]),

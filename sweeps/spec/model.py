@@ -102,6 +102,30 @@ def _parse_retries(value: Any) -> dict[str, int]:
     return {**RETRIES, **{name: parse_amount(number) for name, number in value.items()}}
 
 
+def _parse_class_weight(value: Any) -> dict[int, float]:
+    if not isinstance(value, dict) or not value:
+        raise ValueError("expected a mapping of classes to weights, such as {0: 1.0, 1: 5.0}")
+    weights: dict[int, float] = {}
+    for name, weight in value.items():
+        try:
+            weights[parse_amount(name)] = _parse_float(weight)
+        except ValueError as error:
+            message = (
+                f"got {name}: {weight}; expected a whole number and its weight, such as 1: 5.0"
+            )
+            raise ValueError(message) from error
+    if min(weights.values()) < 0:
+        raise ValueError("expected weights of at least 0")
+    return weights
+
+
+def _parse_share(value: Any) -> float:
+    share = _parse_float(value)
+    if not 0 < share < 1:
+        raise ValueError("expected a share between 0 and 1, such as 0.2")
+    return share
+
+
 def _parse_folds(value: Any) -> int:
     folds = parse_count(value)
     if folds < 2:
@@ -189,6 +213,21 @@ Bytes = Annotated[
             {"type": "string", "pattern": r"^\s*([0-9.]+|[0-9.]+\s*([KMGTkmgt][Ii]?)?[Bb])\s*$"},
         ]
     ),
+]
+ClassWeight = Annotated[
+    dict[int, float],
+    BeforeValidator(_parse_class_weight),
+    _json(
+        type="object",
+        patternProperties={"^[0-9]+$": {"type": "number", "minimum": 0}},
+        additionalProperties=False,
+        minProperties=1,
+    ),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(_parse_share),
+    _json(type="number", exclusiveMinimum=0, exclusiveMaximum=1),
 ]
 Folds = Annotated[int, BeforeValidator(_parse_folds), _json(type="integer", minimum=2)]
 Workers = Annotated[
@@ -331,6 +370,17 @@ class Training(_Section):
         "fit always uses model.fit.",
     )
     validation_freq: Count = Field(1, description="Epochs from one validation to the next.")
+    validation_split: Share | None = Field(
+        None,
+        description="Share of the training data, its last part before it is shuffled, to validate "
+        "on where the data function gives nothing else for that: 0.2. Only for arrays.",
+    )
+    class_weight: ClassWeight | None = Field(
+        None,
+        description="Weight of each class in the loss of training, as for model.fit: "
+        "{0: 1.0, 1: 5.0}. A class that is left out weighs 1; a tf.data.Dataset needs that of the "
+        "largest one. Only for a single output, and not beside weights of samples.",
+    )
     early_stopping: Patience | None = Field(
         None, description="Epochs without a better objective after which a trial ends."
     )

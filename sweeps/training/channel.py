@@ -85,6 +85,14 @@ class Channel(Protocol):
             fixed: Why a smaller size cannot be set; empty where it can.
         """
 
+    def tell_loop(self, loop: str, reason: str) -> None:
+        """Tell how the model is trained, before it is.
+
+        Args:
+            loop: ``compiled``, ``fit`` or ``own fit``.
+            reason: Why it is ``fit``; empty for the others.
+        """
+
     def progress(self) -> Action:
         """Ask in the middle of an epoch whether to go on; never answered by ``prune``."""
 

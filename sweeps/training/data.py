@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -30,7 +31,8 @@ class Split:
     Attributes:
         x: Inputs: an array, or a list, tuple or dict of arrays, samples first. None for a dataset.
         y: Targets, likewise.
-        sample_weight: Weights of the samples, shape ``(samples,)``; None means all equal.
+        sample_weight: Weights of the samples, shape ``(samples,)``, of each output where `y` has
+            several; None means all equal.
         dataset: A ``tf.data.Dataset`` or ``keras.utils.PyDataset``; None for arrays.
     """
 
@@ -99,6 +101,73 @@ def to_tensor(array: np.ndarray[Any, Any]) -> Any:
         return tf.convert_to_tensor(array)  # texts, for example
 
 
+def hold_out(data: Data, share: float | None) -> Data:
+    """Hold out the last part of the training data to validate on, where nothing else is for that.
+
+    The same samples as with ``validation_split`` in `model.fit`.
+
+    Args:
+        data: The splits.
+        share: Of the training data; None leaves all of it.
+
+    Raises:
+        OptionError: The data is a dataset, or has too few samples.
+    """
+    if share is None or data.validation is not None:
+        return data
+    if data.train.dataset is not None:
+        raise OptionError(
+            "training.validation_split needs arrays, but the training data is a dataset. "
+            "Give a validation split, or leave it out."
+        )
+    num_samples = data.train.num_samples or 0
+    stop = math.floor(num_samples * (1.0 - share))
+    if stop in (0, num_samples):
+        raise OptionError(
+            f"training.validation_split: {share:g} of {num_samples} samples leaves nothing for one "
+            "of the two parts. Give more data, or another share."
+        )
+    parts = (slice(0, stop), slice(stop, None))
+    train, validation = (take_rows(data.train, rows) for rows in parts)
+    return replace(data, train=train, validation=validation)
+
+
+def weigh_classes(data: Data, class_weight: Mapping[int, float] | None) -> Data:
+    """Give the samples to train on the weights of their classes, as `model.fit` does.
+
+    A dataset stays as it is: `model.fit` weighs its batches.
+
+    Raises:
+        OptionError: The samples have weights already, or the model has several outputs.
+    """
+    train = data.train
+    if class_weight is None or train.dataset is not None:
+        return data
+    if train.sample_weight is not None:
+        raise OptionError(
+            "the training data has weights of samples, beside which Keras takes no class_weight. "
+            "Leave out one of them."
+        )
+    if keras.tree.is_nested(train.y):
+        raise OptionError("Keras takes class_weight for a single output only; y has several.")
+    weights = _weigh(train.y, class_weight)
+    return replace(data, train=replace(train, sample_weight=weights))
+
+
+def _weigh(y: np.ndarray[Any, Any], class_weight: Mapping[int, float]) -> np.ndarray[Any, Any]:
+    """Look up the weight of each label: a number, or one of several columns that is largest."""
+    if y.ndim > 1:
+        y = np.squeeze(y, axis=-1) if y.shape[-1] == 1 else np.argmax(y, axis=-1)
+    classes, places = np.unique(np.round(y).astype("int32"), return_inverse=True)
+    weights = [class_weight.get(int(each), 1.0) for each in classes]
+    return np.asarray(weights, keras.config.floatx())[places.reshape(y.shape)]
+
+
+def take_rows(split: Split, rows: Any) -> Split:
+    """Take some samples of arrays, by a slice or by a flag for each."""
+    return Split(*keras.tree.map_structure(lambda array: array[rows], split.arrays))
+
+
 def describe_split(name: str, split: Split) -> str:
     """Say in one line what a split is."""
     if split.dataset is not None:
@@ -165,9 +234,32 @@ def _make_split(name: str, value: Any) -> Split:
             f"the split {name!r} has {len(value)} parts; expected (x, y) or (x, y, sample_weight)."
         )
     x, y, weight = (_to_arrays(name, part) for part in (*value, None)[:3])
-    split = Split(x=x, y=y, sample_weight=weight)
+    split = Split(x=x, y=y, sample_weight=_spread_weight(name, y, weight))
     _check_lengths(name, split)
     return split
+
+
+def _spread_weight(name: str, y: Any, weight: Any) -> Any:
+    """Give each output its weights, as Keras' own adapter does where there is one array for all."""
+    if weight is None or not keras.tree.is_nested(y):
+        return weight
+    if not keras.tree.is_nested(weight):
+        if weight.ndim == 1 or (weight.ndim == 2 and weight.shape[1] == 1):
+            return keras.tree.map_structure(lambda _: weight, y)
+    elif _has_same_structure(y, weight):
+        return weight
+    raise OptionError(
+        f"the split {name!r} has several outputs and weights that do not fit them; "
+        "expected one weight per sample, or an array for each output, named as in y."
+    )
+
+
+def _has_same_structure(one: Any, other: Any) -> bool:
+    try:
+        keras.tree.assert_same_structure(one, other)
+    except ValueError:
+        return False
+    return True
 
 
 def _make_dataset(name: str, value: Any) -> Split:

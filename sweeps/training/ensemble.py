@@ -17,7 +17,7 @@ from sweeps.training.held_data import take_data
 from sweeps.training.models import load_hypermodel, save_model
 from sweeps.training.own_fit import has_own_fit
 from sweeps.training.randomness import seed_everything
-from sweeps.training.repetitions import find_model_facts
+from sweeps.training.repetitions import find_model_facts, select_data
 from sweeps.training.train import resolve_training
 
 
@@ -42,7 +42,7 @@ def export_ensemble(
         CheckpointError: One of them is gone, or is not the one that was saved.
     """
     seed_everything(spec.seed)
-    data = take_data(spec.data)
+    data = select_data(take_data(spec.data), spec, 0)
     hypermodel = load_hypermodel(spec.model)
     own_fit = has_own_fit(hypermodel)
     models, members, sizes = {}, [], []

@@ -3,38 +3,30 @@
 Keras' `fit` pays per batch for Python, the iterator and the callbacks: on a small model more than
 the arithmetic. For arrays the compiled loop puts the data on the device once and runs the model's
 own ``train_step`` for all batches inside one graph. Weights and logs are bit-identical to
-`model.fit` on the same order of samples (``tests/training/test_epoch_loop.py``).
+`model.fit` on the same order of samples (``tests/training/test_fit_equality.py``).
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
+from keras.src.utils.python_utils import pythonify_logs
 
-from sweeps.training.data import Data, Split, to_tensor
+from sweeps.training.compiled_pass import Pass, compile_pass, find_step_reason, is_overridden
+from sweeps.training.data import Data, Split, take_rows, weigh_classes
 from sweeps.training.keras_fit import EpochOrder, OrderedBatches, fit_with_keras
 from sweeps.training.randomness import draw_order
 
 _SEGMENT_SECONDS = 1.0
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 _TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
-_OWN_METHODS = (
-    "fit",
-    "evaluate",
-    "train_step",
-    "test_step",
-    "make_train_function",
-    "make_test_function",
-    "compute_metrics",
-)
+_OWN_METHODS = ("fit", "evaluate", "make_train_function", "make_test_function")
 
 
 @dataclass(frozen=True)
@@ -48,6 +40,7 @@ class FitPlan:
         first_epoch: Finished epochs: where a resumed trial goes on.
         validation_freq: Validate every so many epochs.
         seed: The trial's seed, from which the order of samples is derived.
+        class_weight: Weights of classes, for a dataset and for a HyperModel's own fit; see `weigh`.
         first_batch: Finished batches of the first epoch.
         pause: Called about once a second in the middle of an epoch, with the finished epochs and
             the finished batches of this one; True ends the training there.
@@ -63,20 +56,51 @@ class FitPlan:
     validation_freq: int = 1
     seed: int = 0
     first_batch: int = 0
+    class_weight: Mapping[int, float] | None = None
     pause: Callable[[int, int], bool] | None = None
     settle: Callable[[], bool] = lambda: False
     is_due: Callable[[], bool] = lambda: False
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of an epoch over arrays."""
+        return math.ceil((self.data.train.num_samples or 0) / self.batch_size)
 
     def is_validated(self, epoch: int) -> bool:
         """Tell whether `epoch` (1-based) ends with a validation."""
         return self.data.validation is not None and epoch % self.validation_freq == 0
 
 
-def find_fit_reason(model: Any, data: Data, callbacks: Sequence[Any] = ()) -> str:
-    """Say why a model cannot train in the compiled loop; empty where it can."""
-    return next(
-        (reason for is_so, reason in _list_fit_reasons(model, data, callbacks) if is_so), ""
-    )
+def weigh(plan: FitPlan) -> FitPlan:
+    """Put the weights of classes, where there are any, into the samples of arrays.
+
+    Raises:
+        OptionError: Keras takes none for such data.
+    """
+    if plan.data.train.dataset is not None:
+        return plan
+    return replace(plan, data=weigh_classes(plan.data, plan.class_weight), class_weight=None)
+
+
+def find_fit_reason(
+    model: Any, data: Data, callbacks: Sequence[Any] = (), *, batch_size: int | None = None
+) -> str:
+    """Say why a model cannot train in the compiled loop; empty where it can.
+
+    Args:
+        model: A compiled model.
+        data: The splits.
+        callbacks: What else is called.
+        batch_size: Samples per step, for a model with all its variables: steps of its own are
+            traced then.
+    """
+    found = _list_fit_reasons(model, data, callbacks)
+    reason = next((reason for is_so, reason in found if is_so), "")
+    if reason or batch_size is None:
+        return reason
+    splits = {"train_step": data.train, "test_step": data.validation}
+    arrays = {name: split for name, split in splits.items() if split is not None}
+    return find_step_reason(model, arrays, batch_size)
 
 
 def _list_fit_reasons(
@@ -90,8 +114,10 @@ def _list_fit_reasons(
     yield model.run_eagerly, "the model runs eagerly"
     yield model.jit_compile, "the model asks for jit_compile"
     yield tf.distribute.has_strategy(), "a distribution strategy is active"
+    is_limited = keras.config.max_epochs() or keras.config.max_steps_per_epoch()
+    yield bool(is_limited), "keras.config limits the epochs or their batches"
     for name in _OWN_METHODS:
-        yield _is_overridden(model, name), f"the model has its own {name}"
+        yield is_overridden(model, name), f"the model has its own {name}"
     for callback in callbacks:
         name = type(callback).__name__
         yield _has_batch_hook(callback), f"the callback {name} wants to see every batch"
@@ -111,8 +137,8 @@ def take_batch(split: Split, batch_size: int) -> Any:
     """Take the first batch of a split, as tensors."""
     if split.dataset is not None:
         return next(iter(split.dataset))
-    rows = slice(0, batch_size)
-    return keras.tree.map_structure(tf.convert_to_tensor, _slice(split.arrays, rows))
+    first = take_rows(split, slice(batch_size))
+    return keras.tree.map_structure(tf.convert_to_tensor, first.arrays)
 
 
 def fit(model: Any, plan: FitPlan, callbacks: Sequence[Any], *, compiled: bool) -> None:
@@ -128,18 +154,19 @@ def fit(model: Any, plan: FitPlan, callbacks: Sequence[Any], *, compiled: bool) 
 
 
 def _fit_compiled(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
-    train_epoch = compile_pass(model.train_step, plan.data.train, plan.batch_size)
+    train_epoch = compile_pass(model, "train_step", plan.data.train, plan.batch_size)
     validation = plan.data.validation
-    evaluate = validation and compile_pass(model.test_step, validation, plan.batch_size)
+    evaluate = validation and compile_pass(model, "test_step", validation, plan.batch_size)
     hooks = keras.callbacks.CallbackList(
         callbacks,
         add_history=True,
         model=model,
+        verbose=0,
         epochs=plan.epochs,
-        steps=math.ceil((plan.data.train.num_samples or 0) / plan.batch_size),
+        steps=plan.num_batches,
     )
     pace = _Pace()
-    logs: dict[str, float] = {}
+    logs: dict[str, Any] = {}
     model.stop_training = False
     hooks.on_train_begin()
     for epoch in range(plan.first_epoch, plan.epochs):
@@ -179,17 +206,18 @@ class _Pace:
 
 def _train_segments(
     train: Pass, model: Any, plan: FitPlan, epoch: int, pace: _Pace
-) -> dict[str, float] | None:
+) -> dict[str, Any] | None:
     """Train an epoch, pausing about once a second; None where a pause ended the training."""
-    num_samples = plan.data.train.num_samples or 0
-    order = draw_order(plan.seed, epoch + 1, num_samples)
-    num_batches = math.ceil(num_samples / plan.batch_size)
+    order = tf.constant(draw_order(plan.seed, epoch + 1, plan.data.train.num_samples or 0))
     batch = plan.first_batch if epoch == plan.first_epoch else 0
-    logs: dict[str, float] = {}
+    num_batches = plan.num_batches
+    if model.stop_training:  # by a callback as the epoch began: Keras looks after the first step
+        num_batches = min(num_batches, batch + model.steps_per_execution)
+    logs: dict[str, Any] = {}
     while batch < num_batches:
         stop = min(num_batches, batch + pace.num_batches) if plan.pause else num_batches
         began, size = time.monotonic(), stop - batch
-        logs = train(order, model, batch, stop)
+        logs = train(order, batch, stop)
         batch = stop
         if size == pace.num_batches:
             pace.learn(time.monotonic() - began)
@@ -198,79 +226,15 @@ def _train_segments(
     return logs
 
 
-def _validate(model: Any, evaluate: Pass, hooks: Any) -> dict[str, float]:
-    model.reset_metrics()
+def _validate(model: Any, evaluate: Pass, hooks: Any) -> dict[str, Any]:
+    model.stop_evaluating = False
     hooks.on_test_begin()
-    logs = evaluate(None, model)
+    model.reset_metrics()
+    # Keras looks after the first step whether a callback has stopped it.
+    stop = model.steps_per_execution if model.stop_evaluating else None
+    logs: dict[str, Any] = pythonify_logs(evaluate(None, 0, stop))
     hooks.on_test_end(logs)
     return logs
-
-
-class Pass(Protocol):
-    """One pass over a split, or over some batches of it."""
-
-    def __call__(
-        self, order: Any, model: Any, first: int = 0, stop: int | None = None
-    ) -> dict[str, float]:
-        """Do `step` on the batches from `first` up to `stop`; gives the metrics after them."""
-
-
-def compile_pass(step: Callable[[Any], Any], split: Split, batch_size: int) -> Pass:
-    """Compile one pass over a split: `step` on all batches, in a given order or as they lie.
-
-    Args:
-        step: ``model.train_step`` or ``model.test_step``.
-        split: Arrays; they are put on the device here, once.
-        batch_size: Samples per step; the last batch may be smaller.
-
-    Returns:
-        A function of (order or None, model) that gives the metrics after the pass, or after some
-        batches of it.
-    """
-    arrays = keras.tree.map_structure(to_tensor, split.arrays)
-    num_samples = split.num_samples or 0
-
-    def run_step(start: Any, order: Any) -> Any:
-        stop = tf.minimum(start + batch_size, num_samples)
-        if order is None:
-            batch = keras.tree.map_structure(lambda array: array[start:stop], arrays)
-        else:
-            rows = order[start:stop]
-            batch = keras.tree.map_structure(lambda array: tf.gather(array, rows), arrays)
-        step(batch)
-        return (start + batch_size,)
-
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def run(order: Any, first: Any, last: Any) -> None:
-        tf.while_loop(
-            lambda start: start < last,
-            lambda start: run_step(start, order),
-            (first,),
-            parallel_iterations=1,
-        )
-
-    def run_pass(
-        order: Any, model: Any, first: int = 0, stop: int | None = None
-    ) -> dict[str, float]:
-        last = num_samples if stop is None else min(num_samples, stop * batch_size)
-        limits = (tf.constant(each, tf.int64) for each in (first * batch_size, last))
-        with _without_constant_folding():
-            run(None if order is None else tf.constant(order, tf.int64), *limits)
-        return {name: _to_python(value) for name, value in model.get_metrics_result().items()}
-
-    return run_pass
-
-
-@contextlib.contextmanager
-def _without_constant_folding() -> Iterator[None]:
-    # Within a loop TensorFlow multiplies a chain of constants in another order than outside, so
-    # that a learning rate schedule would differ from that of `model.fit` in its last bit.
-    before = tf.config.optimizer.get_experimental_options().get("constant_folding", True)
-    tf.config.optimizer.set_experimental_options({"constant_folding": False})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({"constant_folding": before})
 
 
 def _fit_with_keras(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
@@ -290,24 +254,10 @@ def _fit_with_keras(model: Any, plan: FitPlan, callbacks: list[Any]) -> None:
         first_batch=plan.first_batch,
         pause=plan.pause,
         is_due=plan.is_due,
+        class_weight=plan.class_weight,
         validation_data=validation_data,
         validation_batch_size=None if is_dataset else plan.batch_size,
         validation_freq=plan.validation_freq,
-    )
-
-
-def _slice(arrays: Any, rows: Any) -> Any:
-    return keras.tree.map_structure(lambda array: array[rows], arrays)
-
-
-def _to_python(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else np.asarray(value).tolist()
-
-
-def _is_overridden(model: Any, name: str) -> bool:
-    method = getattr(type(model), name, None)
-    return method is not getattr(keras.Model, name) and not (
-        isinstance(model, keras.Sequential) and method is getattr(keras.Sequential, name)
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+import numpy as np
+
 from sweeps.checkpoints.store import BestStore, open_best
 from sweeps.errors import describe_error
 from sweeps.paths import BundlePaths, TrialPaths
 from sweeps.spec.model import SweepSpec
 from sweeps.training.arrays import write_arrays
+from sweeps.training.compiled_pass import compile_pass, has_own_steps
 from sweeps.training.data import Data, Split
-from sweeps.training.epoch_loop import build_state, compile_pass, find_fit_reason
+from sweeps.training.epoch_loop import build_state, find_fit_reason
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters, refuse_to_ask
 from sweeps.training.keras_file import check_weights_file
@@ -135,18 +138,20 @@ def score_splits(model: Any, data: Data, batch_size: int) -> dict[str, dict[str,
 
 def score_split(model: Any, split: Split, batch_size: int) -> dict[str, float]:
     """Compute loss and metrics on a split, the way validation did while training."""
-    if find_fit_reason(model, Data(split)):
-        return _evaluate_with_keras(model, split, batch_size)
-    build_state(model, split, batch_size)
-    model.reset_metrics()
-    return compile_pass(model.test_step, split, batch_size)(None, model)
+    if has_own_steps(model) or find_fit_reason(model, Data(split)):
+        scores = _evaluate_with_keras(model, split, batch_size)
+    else:
+        build_state(model, split, batch_size)
+        model.reset_metrics()
+        scores = compile_pass(model, "test_step", split, batch_size)(None)
+    return {name: np.asarray(value).tolist() for name, value in scores.items()}
 
 
-def _evaluate_with_keras(model: Any, split: Split, batch_size: int) -> dict[str, float]:
+def _evaluate_with_keras(model: Any, split: Split, batch_size: int) -> dict[str, Any]:
     arrays = (split.dataset,) if split.dataset is not None else split.arrays
     size = None if split.dataset is not None else batch_size
     x, y, sample_weight = (*arrays, None, None)[:3]
-    scores: dict[str, float] = model.evaluate(
+    scores: dict[str, Any] = model.evaluate(
         x, y, sample_weight=sample_weight, batch_size=size, return_dict=True, verbose=0
     )
     return scores

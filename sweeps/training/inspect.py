@@ -18,7 +18,7 @@ from sweeps.spec.parameters import Parameter, default_of
 from sweeps.training.callback_state import get_state, has_state
 from sweeps.training.callbacks import make_callbacks
 from sweeps.training.data import Data, describe_parts, describe_split
-from sweeps.training.epoch_loop import build_state, take_batch
+from sweeps.training.epoch_loop import FitPlan, build_state, take_batch, weigh
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, check_saving, load_hypermodel
@@ -106,19 +106,22 @@ def _inspect_both(
     if sizes is None:
         return
     callbacks = _try(found, "training.callbacks", partial(_make_checked_callbacks, spec)) or []
-    found.loop_reason = find_loop_reason(spec, model, data, callbacks)
     data = _try(found, "data", lambda: select_data(data, spec, 0)) or data
+    epochs, batch_size = sizes
+    plan = FitPlan(data, batch_size, epochs, class_weight=spec.training.class_weight)
+    plan = _try(found, "training.class_weight", lambda: weigh(plan)) or plan
     for name, split in data.named().items():
-        _try(found, f"data ({name})", partial(_try_batch, model, split, sizes[1]))
+        _try(found, f"data ({name})", partial(_try_batch, model, split, batch_size))
     if found.problems:
         return
+    found.loop_reason = find_loop_reason(spec, model, plan, callbacks)
     _try(found, "model", partial(check_saving, model))
     found.num_weights = model.count_params()
     shapes = {name: tuple(np.shape(value)) for name, value in model.get_metrics_result().items()}
     if data.validation is not None:
         shapes |= {f"val_{name}": shape for name, shape in shapes.items()}
     found.metrics = list(shapes)
-    found.problems += _find_metric_problems(spec, shapes, data, epochs=sizes[0])
+    found.problems += _find_metric_problems(spec, shapes, data, epochs=epochs)
 
 
 def _make_checked_callbacks(spec: SweepSpec) -> list[Any]:

@@ -39,7 +39,7 @@ def _weigh(split: Split) -> Split:
     if split.sample_weight is not None:
         return split
     ones = np.ones(split.num_samples or 0, keras.config.floatx())
-    return Split(split.x, split.y, ones)
+    return Split(split.x, split.y, keras.tree.map_structure(lambda _: ones, split.y))
 
 
 def _describe_array(array: Any) -> str:

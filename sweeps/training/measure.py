@@ -12,15 +12,15 @@ import keras
 from sweeps.spec.builds import MeasuredEpoch
 from sweeps.spec.model import SweepSpec
 from sweeps.spec.parameters import default_of
-from sweeps.training.data import Data, Split
-from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
+from sweeps.training.data import Data, take_rows
+from sweeps.training.epoch_loop import FitPlan, build_state, fit
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.randomness import seed_everything
 from sweeps.training.repetitions import select_data
 from sweeps.training.runtime import PeakMemory
-from sweeps.training.train import resolve_training
+from sweeps.training.train import find_loop_reason, resolve_training
 
 MAX_BATCHES = 40
 
@@ -52,7 +52,7 @@ def _measure(spec: SweepSpec, values: dict[str, Any]) -> MeasuredEpoch | None:
     short, share = _shorten(data, MAX_BATCHES * batch_size)
     clock = _EpochClock()
     plan = FitPlan(short, batch_size, 2, seed=spec.seed)
-    compiled = spec.training.loop == "auto" and not find_fit_reason(model, short)
+    compiled = not find_loop_reason(spec, model, plan)
     fit(model, plan, [clock], compiled=compiled)
     seconds = clock.ends[1] - clock.ends[0]
     return MeasuredEpoch(seconds / share, max(0.0, clock.ends[0] - began - seconds), share)
@@ -73,12 +73,7 @@ def _shorten(data: Data, num_samples: int) -> tuple[Data, float]:
     share = min(1.0, num_samples / total)
     if share == 1.0:
         return replace(data, test=None), share
-    validation = data.validation and _take_first(
-        data.validation, math.ceil(share * (data.validation.num_samples or 1))
+    validation = data.validation and take_rows(
+        data.validation, slice(math.ceil(share * (data.validation.num_samples or 1)))
     )
-    return Data(_take_first(data.train, num_samples), validation), share
-
-
-def _take_first(split: Split, num_samples: int) -> Split:
-    x, y, *weight = keras.tree.map_structure(lambda array: array[:num_samples], split.arrays)
-    return Split(x=x, y=y, sample_weight=weight[0] if weight else None)
+    return Data(take_rows(data.train, slice(num_samples)), validation), share

@@ -50,6 +50,8 @@ def call_own_fit(
         options["batch_size"] = plan.batch_size
     if train.sample_weight is not None:
         options["sample_weight"] = train.sample_weight
+    if plan.class_weight is not None:
+        options["class_weight"] = dict(plan.class_weight)
     if validation is not None:
         is_dataset = validation.dataset is not None
         options["validation_data"] = validation.dataset if is_dataset else validation.arrays

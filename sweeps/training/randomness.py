@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+
+from sweeps.training.data import Data
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -51,17 +53,22 @@ class EpochSeeding(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         seed: The trial's seed.
+        in_graphs: All that draws in an epoch is compiled, so that TensorFlow's own seed decides
+            nothing. It is left alone then: with it TensorFlow drops whatever it has prepared of
+            compiled functions, and prepares that again, for longer than a short epoch takes.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, in_graphs: bool = False) -> None:
         super().__init__()
         self._seed = seed
+        self._in_graphs = in_graphs
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Seed the epoch that begins; `epoch` is 0-based here, as Keras counts."""
         random.seed(derive_seed(self._seed, "python", epoch + 1))
         np.random.seed(derive_seed(self._seed, "numpy", epoch + 1))
-        tf.random.set_seed(derive_seed(self._seed, "tensorflow", epoch + 1))
+        if not self._in_graphs:
+            tf.random.set_seed(derive_seed(self._seed, "tensorflow", epoch + 1))
         for index, state in enumerate(find_seed_states(self.model)):
             state.assign(
                 [
@@ -69,6 +76,27 @@ class EpochSeeding(keras.callbacks.Callback):  # type: ignore[misc]
                     derive_seed(self._seed, "counter", index, epoch + 1) & 0x7FFFFFFF,
                 ]
             )
+
+
+def draws_in_graphs(model: Any, data: Data, callbacks: Sequence[Any]) -> bool:
+    """Tell whether nothing in an epoch may call a random op of TensorFlow outside a graph.
+
+    Args:
+        model: A model that `model.fit` or the compiled loop trains.
+        data: The splits.
+        callbacks: What the user wants to be called; Keras' own draw nothing.
+    """
+    return (
+        not model.run_eagerly
+        and all(split.dataset is None for split in data.named().values())
+        and not any(_is_users(callback) for callback in callbacks)
+    )
+
+
+def _is_users(callback: Any) -> bool:
+    # What Keras' own callbacks call for the user is the user's too.
+    calls = (keras.callbacks.LambdaCallback, keras.callbacks.LearningRateScheduler)
+    return isinstance(callback, calls) or not type(callback).__module__.startswith("keras.")
 
 
 def find_seed_states(model: Any) -> Iterator[Any]:

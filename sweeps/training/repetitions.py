@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 
 from sweeps.checkpoints.better import Direction, is_better
 from sweeps.errors import OptionError
 from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import Checkpoint, Objective, SweepSpec
-from sweeps.training.data import Data, Split
+from sweeps.training.data import Data, hold_out, take_rows
+from sweeps.training.joining import join_splits
 from sweeps.training.randomness import derive_seed
 
 _BY_OBJECTIVE = Checkpoint()
@@ -152,21 +153,24 @@ def summarize(values: Sequence[float]) -> tuple[float, float | None]:
 def select_data(data: Data, spec: SweepSpec, index: int) -> Data:
     """Give the data of one repetition: all of it, or one fold to validate on and the others.
 
+    With ``training.validation_split`` a part of the training data is held out for validation.
+
     Folds are drawn from the training and the validation data together, the same ones for every
     trial of the sweep. The test data stays what it is.
 
     Raises:
-        OptionError: The data is not arrays, or has fewer samples than folds.
+        OptionError: The data is not arrays, or has too few samples.
     """
+    share = spec.training.validation_split
     if spec.folds is None:
-        return data
+        return hold_out(data, share)
+    if share is not None:
+        raise OptionError("folds hold out a part each. Leave out training.validation_split.")
     parts = [split for split in (data.train, data.validation) if split is not None]
     if any(split.dataset is not None for split in parts):
         raise OptionError("folds need arrays, but the data is a dataset. Leave out folds.")
-    merged = keras.tree.map_structure(
-        lambda *arrays: np.concatenate(arrays), *(split.arrays for split in parts)
-    )
-    num_samples = sum(split.num_samples or 0 for split in parts)
+    merged = functools.reduce(join_splits, parts)
+    num_samples = merged.num_samples or 0
     if num_samples < spec.folds:
         raise OptionError(f"{num_samples} samples cannot be split into {spec.folds} folds.")
     order = np.random.Generator(np.random.Philox(key=derive_seed(spec.seed, "folds"))).permutation(
@@ -174,9 +178,4 @@ def select_data(data: Data, spec: SweepSpec, index: int) -> Data:
     )
     is_held = np.zeros(num_samples, dtype=bool)
     is_held[order[index :: spec.folds]] = True
-    return Data(_take(merged, ~is_held), _take(merged, is_held), data.test)
-
-
-def _take(arrays: tuple[Any, ...], rows: Any) -> Split:
-    x, y, *weight = keras.tree.map_structure(lambda array: array[rows], arrays)
-    return Split(x=x, y=y, sample_weight=weight[0] if weight else None)
+    return Data(take_rows(merged, ~is_held), take_rows(merged, is_held), data.test)

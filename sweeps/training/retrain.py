@@ -14,7 +14,7 @@ from sweeps.spec.model import SweepSpec
 from sweeps.training.batches import accumulate_gradients
 from sweeps.training.callbacks import make_callbacks
 from sweeps.training.data import Data
-from sweeps.training.epoch_loop import FitPlan, build_state, fit
+from sweeps.training.epoch_loop import FitPlan, build_state, fit, weigh
 from sweeps.training.evaluate import describe_model
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters, refuse_to_ask
@@ -22,6 +22,7 @@ from sweeps.training.joining import join_splits
 from sweeps.training.models import build_model, load_hypermodel, save_model
 from sweeps.training.own_fit import call_own_fit, has_own_fit
 from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everything
+from sweeps.training.repetitions import select_data
 from sweeps.training.train import find_loop_reason, resolve_training
 
 
@@ -96,7 +97,7 @@ def retrain(
     """
     seed = derive_seed(spec.seed, "retrain", number)
     seed_everything(seed)
-    data = _join(take_data(spec.data))
+    data = _join(select_data(take_data(spec.data), spec, 0))
     best = BestStore(trial).find_best()
     if best is None:
         raise CheckpointError(f"{trial.best}: there is no record of the best epoch.")
@@ -105,7 +106,15 @@ def retrain(
     model = build_model(hypermodel, hp, spec.model)
     _, batch_size = resolve_training(spec, values)
     accumulate_gradients(model.optimizer, divisor)
-    plan = FitPlan(data, max(1, batch_size // divisor), best.epoch, seed=seed)
+    plan = weigh(
+        FitPlan(
+            data,
+            max(1, batch_size // divisor),
+            best.epoch,
+            seed=seed,
+            class_weight=spec.training.class_weight,
+        )
+    )
     build_state(model, data.train, plan.batch_size)
     history = _fit(spec, hypermodel, hp, model, plan)
     return Retrained(model, data, plan.batch_size, plan.epochs, history)
@@ -127,7 +136,7 @@ def _fit(
     if has_own_fit(hypermodel):
         call_own_fit(hypermodel, hp, model, plan, callbacks)
     else:
-        reason = find_loop_reason(spec, model, plan.data, own)
+        reason = find_loop_reason(spec, model, plan, own)
         fit(model, plan, callbacks, compiled=not reason)
     return rows.rows
 

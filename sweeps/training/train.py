@@ -19,7 +19,7 @@ from sweeps.training.callbacks import make_callbacks
 from sweeps.training.channel import Channel, TrialEnd
 from sweeps.training.conclusion import conclude, find_values
 from sweeps.training.data import Data
-from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
+from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit, weigh
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
 from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
@@ -29,7 +29,7 @@ from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_f
 from sweeps.training.pauses import Pauses
 from sweeps.training.profile import describe_profile, list_reasons
 from sweeps.training.random_ops import watch_random_ops
-from sweeps.training.randomness import EpochSeeding, derive_seed, seed_everything
+from sweeps.training.randomness import EpochSeeding, derive_seed, draws_in_graphs, seed_everything
 from sweeps.training.repetitions import (
     Repetition,
     average_each,
@@ -168,7 +168,10 @@ def _train_repetition(
         trial.spec.training.validation_freq,
         repetition.seed,
         latest.batch if latest else 0,
+        trial.spec.training.class_weight,
     )
+    if not has_own_fit(trial.hypermodel):
+        plan = weigh(plan)
     build_state(model, plan.data.train, batch_size)
     check_size(trial.spec, model)
     if latest:
@@ -194,10 +197,9 @@ def _fit(
     spec = trial.spec
     callbacks = make_callbacks(spec)
     facts = find_model_facts(model, spec.objectives)
-    own_fit = has_own_fit(trial.hypermodel)
-    loop_reason = "" if own_fit else find_loop_reason(spec, model, plan.data, callbacks)
-    _check_position(latest, own_fit=own_fit)
-    saver = None if own_fit or loop_reason else _make_saver(model, callbacks)
+    loop = _choose_loop(trial, model, plan, callbacks)
+    _check_position(latest, own_fit=loop == "own fit")
+    saver = _make_saver(model, callbacks) if loop == "compiled" else None
     behind = Behind(at_once=saver is None)
     best = _make_best_checkpointing(trial, repetition, facts, behind=behind, saver=saver)
     saving = LatestCheckpointing(
@@ -210,24 +212,14 @@ def _fit(
         behind=behind,
         find_saved=lambda: best.saved,
     )
-    reporting = Reporting(
-        trial.channel,
-        spec.objective.metric,
-        repetition,
-        lambda: best.best.value if best.best else None,
-        validation_freq=0 if own_fit else spec.training.validation_freq,
-        monitor=spec.checkpoint.monitor,
-        behind=behind,
-    )
+    reporting = _make_reporting(trial, repetition, best, behind, own_fit=loop == "own fit")
     reporting.catch_up(saving.history)
     returned: float | None = None
     if not reporting.state and not (latest and latest.state["stopped"]):
-        every = [EpochSeeding(plan.seed), *callbacks, best, saving, reporting]
-        if own_fit or loop_reason:
-            heartbeat = Heartbeat if own_fit else ValidationHeartbeat
-            every.insert(0, heartbeat(trial.channel))
+        every = _put_others_first(trial, model, plan, callbacks, loop)
+        every += [best, saving, reporting]
         with behind:
-            if own_fit:
+            if loop == "own fit":
                 returned = _fit_with_own(trial, model, plan, every)
             else:
                 pauses = Pauses(
@@ -241,9 +233,32 @@ def _fit(
                 plan = replace(plan, pause=pauses.pause, settle=pauses.settle, is_due=pauses.is_due)
                 if latest:
                     watch_random_ops(model, lambda reason: _note_reasons(trial, [reason]))
-                fit(model, plan, every, compiled=not loop_reason)
+                fit(model, plan, every, compiled=loop == "compiled")
     values = find_values(spec, best, saving.history, facts)
     return conclude(spec, reporting, best, values, returned)
+
+
+def _choose_loop(trial: _Trial, model: Any, plan: FitPlan, callbacks: Sequence[Any]) -> str:
+    """Decide how a model is trained, and tell it: ``own fit``, ``fit`` or ``compiled``."""
+    if has_own_fit(trial.hypermodel):
+        loop, reason = "own fit", ""
+    else:
+        reason = find_loop_reason(trial.spec, model, plan, callbacks)
+        loop = "fit" if reason else "compiled"
+    trial.channel.tell_loop(loop, reason)
+    return loop
+
+
+def _put_others_first(
+    trial: _Trial, model: Any, plan: FitPlan, callbacks: Sequence[Any], loop: str
+) -> list[Any]:
+    """Give the user's callbacks behind those that have to be called before them."""
+    in_graphs = loop != "own fit" and draws_in_graphs(model, plan.data, callbacks)
+    every = [EpochSeeding(plan.seed, in_graphs=in_graphs), *callbacks]
+    if loop == "compiled":
+        return every
+    heartbeat = Heartbeat if loop == "own fit" else ValidationHeartbeat
+    return [heartbeat(trial.channel), *every]
 
 
 def _note_reasons(trial: _Trial, reasons: Sequence[str]) -> None:
@@ -301,13 +316,22 @@ def resolve_training(spec: SweepSpec, values: dict[str, Any]) -> tuple[int, int]
     return epochs, batch_size
 
 
-def find_loop_reason(spec: SweepSpec, model: Any, data: Data, callbacks: Sequence[Any] = ()) -> str:
-    """Say why trials train by `model.fit`; empty where they use the compiled loop."""
+def find_loop_reason(
+    spec: SweepSpec, model: Any, plan: FitPlan, callbacks: Sequence[Any] = ()
+) -> str:
+    """Say why a trial trains by `model.fit`; empty where it uses the compiled loop.
+
+    Args:
+        spec: What the user asked for.
+        model: A model with all its variables.
+        plan: What it is to be fitted to.
+        callbacks: The user's callbacks.
+    """
     if spec.training.loop == "fit":
         return "training.loop is fit"
     if spec.checkpoint.save_freq != "epoch":
         return "checkpoint.save_freq is a number of batches"
-    return find_fit_reason(model, data, callbacks)
+    return find_fit_reason(model, plan.data, callbacks, batch_size=plan.batch_size)
 
 
 def _make_best_checkpointing(
@@ -327,4 +351,19 @@ def _make_best_checkpointing(
             "repeat": repetition.index + 1,
         },
         **writing,
+    )
+
+
+def _make_reporting(
+    trial: _Trial, repetition: Repetition, best: BestCheckpointing, behind: Behind, *, own_fit: bool
+) -> Reporting:
+    spec = trial.spec
+    return Reporting(
+        trial.channel,
+        spec.objective.metric,
+        repetition,
+        lambda: best.best.value if best.best else None,
+        validation_freq=0 if own_fit else spec.training.validation_freq,
+        monitor=spec.checkpoint.monitor,
+        behind=behind,
     )

@@ -21,6 +21,7 @@ from sweeps.worker.events import Observer, TrialEnded
 
 SCHEMA = 1
 BATCH_KEYS = ("batch_size", "gradient_accumulation_steps")
+LOOP_KEYS = ("loop", "loop_reason")
 
 
 @dataclass
@@ -150,6 +151,7 @@ class Conclusions:
             "extends": assignment.extends.number if assignment.extends else None,
             "earlier_attempts": assignment.earlier,
             **{key: (assignment.batch or {}).get(key) for key in BATCH_KEYS},
+            **{key: (assignment.loop or {}).get(key) for key in LOOP_KEYS},
         }
 
         def write() -> None:

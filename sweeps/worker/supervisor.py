@@ -218,6 +218,7 @@ class Supervisor:
             "suggest": self._answer_suggest,
             "values": self._answer_values,
             "batch": _answer_batch,
+            "loop": _answer_loop,
             "report": self._answer_report,
             "progress": self._answer_progress,
         }
@@ -297,6 +298,11 @@ def _answer_resume(assignment: Assignment, message: Message) -> Message:
 
 def _answer_batch(assignment: Assignment, message: Message) -> Message:
     assignment.batch = message
+    return {}
+
+
+def _answer_loop(assignment: Assignment, message: Message) -> Message:
+    assignment.loop = message
     return {}
 
 

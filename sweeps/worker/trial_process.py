@@ -245,6 +245,9 @@ class _AskingChannel:
             }
         )
 
+    def tell_loop(self, loop: str, reason: str) -> None:
+        self._ask({"kind": "loop", "loop": loop, "loop_reason": reason})
+
     def progress(self) -> Action:
         action: Action = self._ask({"kind": "progress"})["action"]
         return action

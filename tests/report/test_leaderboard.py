@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -189,6 +190,33 @@ def test_render_trial_failed_gives_its_log_and_its_traceback(
     )
     record = record_trial_in_full(report, FAILED)
     assert (record["log"], record["traceback"]) == ("trials/0002/log.txt", told)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        ({"loop": "fit", "loop_reason": "the model runs eagerly"}, "fit: the model runs eagerly"),
+        ({"loop": "own fit", "loop_reason": ""}, "own fit"),
+        ({"loop": "compiled", "loop_reason": ""}, ""),
+        ({"loop": None, "loop_reason": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_render_trial_tells_how_it_was_trained_unless_compiled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], outcome: dict[str, Any], line: str
+) -> None:
+    """With the reason; what an older version wrote tells nothing."""
+    trial = SweepPaths(tmp_path).trial(COMPLETE.number)
+    trial.root.mkdir(parents=True)
+    trial.outcome.write_text(json.dumps({"schema": 1, **outcome}))
+    report = make_report(tmp_path)
+    text = _print(render_trial(report, COMPLETE), capsys)
+    assert [each.split(maxsplit=1)[1] for each in text.splitlines() if " loop " in each] == (
+        [line] if line else []
+    )
+    record = record_trial_in_full(report, COMPLETE)
+    assert record["loop"] == outcome.get("loop")
+    assert record["loop_reason"] == outcome.get("loop_reason")
 
 
 def test_render_check_tells_what_was_understood(capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,6 +123,7 @@ class FakeChannel:
     num_progress: int = 0
     reasons: list[str] | None = None
     batch: tuple[int, int, str] | None = None
+    loop: tuple[str, str] | None = None
 
     def suggest(self, parameter: Parameter) -> Any:
         self.asked.append(parameter.name)
@@ -136,6 +137,9 @@ class FakeChannel:
 
     def tell_batch(self, size: int, gradient_accumulation_steps: int, fixed: str) -> None:
         self.batch = (size, gradient_accumulation_steps, fixed)
+
+    def tell_loop(self, loop: str, reason: str) -> None:
+        self.loop = (loop, reason)
 
     def progress(self) -> Action:
         self.num_progress += 1

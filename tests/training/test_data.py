@@ -10,10 +10,19 @@ import pytest
 import tensorflow as tf
 
 from sweeps.errors import OptionError
-from sweeps.training.data import Data, Split, describe_parts, describe_split, load_data
+from sweeps.training.data import (
+    Data,
+    Split,
+    describe_parts,
+    describe_split,
+    hold_out,
+    load_data,
+    weigh_classes,
+)
 
 X, Y = np.ones((6, 2)), np.arange(6)
 PAIR = (X, Y)
+WEIGHTS = np.sqrt(Y).astype("float32")
 
 
 class Forever(keras.utils.PyDataset):
@@ -198,3 +207,98 @@ def test_data_named_is_in_a_fixed_order() -> None:
     """Whatever order the user's dict has."""
     split = Split(X, Y)
     assert list(Data(split, test=split).named()) == ["train", "test"]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.5, 0.99 / 6 * 5])
+def test_hold_out_takes_the_samples_that_keras_takes(share: float) -> None:
+    """The last part, before anything is shuffled, with the weights of its samples."""
+    from keras.src.trainers.data_adapters.array_slicing import train_validation_split
+
+    data = hold_out(Data(Split({"a": X, "b": Y}, Y, WEIGHTS)), share)
+    expected = train_validation_split(({"a": X, "b": Y}, Y, WEIGHTS), share)
+    for split, arrays in zip((data.train, data.validation), expected, strict=True):
+        assert split is not None
+        found = keras.tree.flatten(split.arrays)
+        wanted = [np.asarray(each) for each in keras.tree.flatten(arrays)]
+        assert [each.tolist() for each in found] == [each.tolist() for each in wanted]
+
+
+def test_hold_out_leaves_what_is_not_to_be_split() -> None:
+    """A validation split that the function gives comes first; without a share nothing is held."""
+    both = Data(Split(*PAIR), validation=Split(*PAIR))
+    alone = Data(Split(*PAIR))
+    assert hold_out(both, 0.5) is both
+    assert hold_out(alone, None) is alone
+
+
+@pytest.mark.parametrize(
+    ("data", "share", "message"),
+    [
+        (Data(Split(dataset=make_dataset())), 0.5, "needs arrays, but the training data is a data"),
+        (Data(Split(*PAIR)), 0.9, "0.9 of 6 samples leaves nothing for one of the two parts"),
+        (Data(Split(X[:1], Y[:1])), 0.01, "0.01 of 1 samples leaves nothing for one of the two"),
+    ],
+)
+def test_hold_out_of_what_cannot_be_split(data: Data, share: float, message: str) -> None:
+    """Keras refuses these as well."""
+    with pytest.raises(OptionError, match=message):
+        hold_out(data, share)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([0, 1, 2, 1]),
+        np.array([[0], [2], [7], [1]]),
+        np.array([[0.1, 0.9], [0.5, 0.5], [0.8, 0.2], [0.0, 1.0]]),
+        np.array([0.49, 0.5, 1.5, 2.51]),
+        np.array([[[0, 1]], [[2, 1]], [[0, 0]], [[1, 2]]])[:, 0],
+    ],
+)
+def test_weigh_classes_gives_the_weights_that_keras_gives(y: Any) -> None:
+    """Numbers, columns and probabilities of classes; a class that is not named weighs 1."""
+    from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
+
+    weights = {0: 0.25, 1: 5.0}
+    found = weigh_classes(Data(Split(y, y)), weights).train.sample_weight
+    expected = class_weight_to_sample_weights(y, weights)
+    assert found.dtype == expected.dtype == np.float32
+    assert found.tolist() == expected.tolist()
+
+
+def test_weigh_classes_leaves_data_alone_where_there_are_no_weights() -> None:
+    """Nor does it touch a dataset, which `model.fit` weighs, or the validation data."""
+    arrays, dataset = Data(Split(*PAIR), Split(*PAIR)), Data(Split(dataset=make_dataset()))
+    assert weigh_classes(arrays, None) is arrays
+    assert weigh_classes(dataset, {0: 2.0}) is dataset
+    assert weigh_classes(arrays, {0: 2.0}).validation is arrays.validation
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (Split(X, Y, sample_weight=Y), "beside which Keras takes no class_weight"),
+        (Split(X, {"a": Y, "b": Y}), "for a single output only; y has several"),
+    ],
+)
+def test_weigh_classes_refuses_what_keras_refuses(split: Split, message: str) -> None:
+    """Before training, with the reason."""
+    with pytest.raises(OptionError, match=message):
+        weigh_classes(Data(split), {0: 2.0})
+
+
+def test_load_data_gives_every_output_the_weights_of_the_samples() -> None:
+    """As `model.fit` does with one array of weights for several outputs."""
+    weight = np.arange(6.0)
+    data = load_data(lambda: {"train": (X, {"a": Y, "b": Y}, weight)})
+    assert {key: each.tolist() for key, each in data.train.sample_weight.items()} == {
+        "a": weight.tolist(),
+        "b": weight.tolist(),
+    }
+
+
+@pytest.mark.parametrize("weight", [np.ones((6, 3)), {"a": Y}, [Y, Y]])
+def test_load_data_refuses_weights_that_do_not_fit_the_outputs(weight: Any) -> None:
+    """One per sample, or one array for each output."""
+    with pytest.raises(OptionError, match="has several outputs and weights that do not fit them"):
+        load_data(lambda: {"train": (X, {"a": Y, "b": Y}, weight)})

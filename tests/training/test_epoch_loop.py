@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from sweeps.training.data import Data, Split
-from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit
+from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit, weigh
 from sweeps.training.randomness import EpochSeeding, draw_order
 from tests.training.samples import (
     BATCH_SIZE,
@@ -131,12 +131,12 @@ def test_fit_is_bit_identical_to_keras_with_sample_weights() -> None:
     """Weights of samples reach the loss and the weighted metrics, in validation too."""
     data = make_data()
 
-    def weigh(split: Split | None) -> Split:
+    def add(split: Split | None) -> Split:
         assert split is not None
         return replace(split, sample_weight=np.linspace(0, 2, split.num_samples, dtype="float32"))
 
     plain, _ = check_equal(make_mlp, data)
-    weighted, _ = check_equal(make_mlp, Data(weigh(data.train), validation=weigh(data.validation)))
+    weighted, _ = check_equal(make_mlp, Data(add(data.train), validation=add(data.validation)))
     assert plain != weighted
 
 
@@ -305,8 +305,6 @@ def test_find_fit_reason_is_empty_for_what_the_loop_can_do() -> None:
 @pytest.mark.parametrize(
     ("build", "reason"),
     [
-        (lambda: compile_own(OwnStep), "the model has its own train_step"),
-        (lambda: compile_own(Watcher), "the model has its own train_step"),
         (lambda: compile_own(keras.Sequential, run_eagerly=True), "the model runs eagerly"),
         (lambda: compile_own(keras.Sequential, jit_compile=True), "the model asks for jit_compile"),
     ],
@@ -321,16 +319,48 @@ def test_find_fit_reason_of_a_model(build: Callable[[], Any], reason: str) -> No
     [
         "fit",
         "evaluate",
-        "test_step",
         "make_train_function",
         "make_test_function",
-        "compute_metrics",
     ],
 )
 def test_find_fit_reason_names_an_overridden_method(name: str) -> None:
     """A method that `model.fit` would call and the loop would not."""
     kind = type("Own", (keras.Sequential,), {name: lambda self, *arguments: None})
     assert find_fit_reason(compile_own(kind), make_data()) == f"the model has its own {name}"
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        (lambda: compile_own(OwnStep), ""),
+        (
+            lambda: compile_own(Watcher),
+            "the model's train_step cannot be traced: AttributeError: 'SymbolicTensor' object has "
+            "no attribute 'numpy'",
+        ),
+        (
+            lambda: compile_own(type("Bare", (OwnStep,), {"test_step": lambda self, data: 0.0})),
+            "the model's test_step gives no dict of tensors",
+        ),
+    ],
+)
+def test_find_fit_reason_traces_own_steps(build: Callable[[], Any], reason: str) -> None:
+    """A step of the model's own runs in the loop where that can be told to equal `fit`."""
+    model, data = build(), make_data()
+    build_state(model, data.train, BATCH_SIZE)
+    before = hash_variables(model)
+    assert find_fit_reason(model, data, batch_size=BATCH_SIZE) == reason
+    assert hash_variables(model) == before
+
+
+def test_find_fit_reason_where_keras_limits_epochs() -> None:
+    """Keras' own limit, for debugging, is looked at by `fit` alone."""
+    keras.config.set_max_epochs(2)
+    try:
+        reason = find_fit_reason(make_mlp(), make_data())
+    finally:
+        keras.config.set_max_epochs(None)
+    assert reason == "keras.config limits the epochs or their batches"
 
 
 @pytest.mark.parametrize(
@@ -376,6 +406,21 @@ def test_fit_trains_what_the_loop_cannot() -> None:
         fit(compile_own(OwnStep), plan, [counter, history], compiled=False)
         assert set(history.history) == {"loss", "twice", "val_loss"}
     assert counter.count == 12
+
+
+def test_fit_weighs_the_classes_of_a_dataset() -> None:
+    """By Keras, batch by batch; arrays are weighed beforehand."""
+    train, weights = make_data().train, {0: 0.25, 2: 5.0}
+    dataset = make_dataset(train)
+    hashes = []
+    for class_weight in (weights, None):
+        model = make_seeded(make_mlp)
+        plan = weigh(FitPlan(Data(dataset), BATCH_SIZE, 2, class_weight=class_weight))
+        fit(model, plan, [], compiled=False)
+        hashes.append(hash_variables(model))
+    expected = make_seeded(make_mlp)
+    expected.fit(train.x, train.y, BATCH_SIZE, 2, 0, class_weight=weights, shuffle=False)
+    assert hashes[0] == hash_variables(expected) != hashes[1]
 
 
 def test_fit_takes_a_validation_dataset_whatever_its_truth_value() -> None:

@@ -40,6 +40,19 @@ def test_score_split_is_what_keras_evaluates() -> None:
     assert score_split(model, weighted, 8) != expected
 
 
+def test_score_split_of_a_metric_with_several_values() -> None:
+    """Plain numbers from the compiled loop and from Keras: scores become JSON."""
+    split = Split(*make_arrays(21, (4,)))
+    classes = Split(split.x, np.eye(3, dtype="float32")[split.y])
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=[keras.metrics.F1Score()])
+    scores = [score_split(model, classes, 8)]
+    model.run_eagerly = True
+    scores.append(score_split(model, classes, 8))
+    assert [len(each["f1_score"]) for each in scores] == [3, 3]
+    assert all(isinstance(each["f1_score"], list) for each in scores)
+
+
 def test_score_split_uses_the_models_own_way() -> None:
     """Otherwise the recorded value could not be computed again."""
     model = OwnEvaluate([keras.Input((4,)), keras.layers.Dense(3)])

@@ -34,6 +34,17 @@ def test_join_splits_weighs_samples_without_weights_as_one() -> None:
     assert join_splits(make_split(2, 4), weighted).sample_weight.tolist() == [1.0, 1.0, 0.5, 2.0]
 
 
+def test_join_splits_weighs_every_output() -> None:
+    """Of several outputs each has weights of its own."""
+    several, weights = (
+        {"y": {"p": np.arange(2), "q": np.arange(2)}},
+        np.array([0.5, 2.0], "float32"),
+    )
+    weighted = make_split(0, 2, sample_weight={"p": weights, "q": weights}, **several)
+    joined = join_splits(weighted, make_split(2, 4, **several)).sample_weight
+    assert [joined[name].tolist() for name in "pq"] == [[0.5, 2.0, 1.0, 1.0]] * 2
+
+
 def test_join_splits_of_texts_of_other_lengths() -> None:
     """The length of a text is no difference."""
     joined = join_splits(

@@ -15,6 +15,7 @@ from sweeps.checkpoints.store import BestStore, LatestState, LatestStore, open_b
 from sweeps.errors import CheckpointError, OptionError
 from sweeps.paths import TrialPaths
 from sweeps.spec.model import Checkpoint, Objective, SweepSpec, Training
+from sweeps.training.behind import Behind
 from sweeps.training.latest_checkpoint import list_variables, restore_model
 from sweeps.training.repetitions import Repetition
 from sweeps.training.reporting import ValidationHeartbeat
@@ -401,6 +402,19 @@ def test_train_trial_save_freq_in_batches_resumes_as_if_uninterrupted(tmp_path: 
     assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
 
 
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [({}, ("compiled", "")), ({"loop": "fit"}, ("fit", "training.loop is fit"))],
+)
+def test_train_trial_tells_how_it_trains(
+    tmp_path: Path, training: dict[str, Any], told: tuple[str, str]
+) -> None:
+    """Each attempt, before it trains."""
+    channel = FakeChannel()
+    train(tmp_path, make_spec("build_mlp", **training), channel)
+    assert channel.loop == told
+
+
 class OneBatch:
     """A pace that never changes."""
 
@@ -415,6 +429,8 @@ def by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a trial pause after every batch, so that it can be stopped there."""
     monkeypatch.setattr("sweeps.training.epoch_loop._Pace", OneBatch)
     monkeypatch.setattr("sweeps.training.keras_fit.PAUSE_SECONDS", 0.0)
+    # A trial does not ask while it still writes: then it would depend on the disk where it stops.
+    monkeypatch.setattr(Behind, "is_busy", False)
     # Its signs of life, of which nobody knows how many there are, would be counted as pauses.
     monkeypatch.setattr(
         ValidationHeartbeat, "on_test_batch_begin", lambda heartbeat, batch, logs=None: None
