@@ -101,6 +101,16 @@ def to_tensor(array: np.ndarray[Any, Any]) -> Any:
         return tf.convert_to_tensor(array)  # texts, for example
 
 
+def count_batches(split: Split, batch_size: int) -> int | None:
+    """Count the batches of one pass over a split; None where a dataset does not know."""
+    if split.dataset is None:
+        return math.ceil((split.num_samples or 0) / batch_size)
+    if isinstance(split.dataset, keras.utils.PyDataset):
+        return int(split.dataset.num_batches)
+    count = int(split.dataset.cardinality())
+    return None if count == tf.data.UNKNOWN_CARDINALITY else count
+
+
 def hold_out(data: Data, share: float | None) -> Data:
     """Hold out the last part of the training data to validate on, where nothing else is for that.
 

@@ -8,7 +8,6 @@ own ``train_step`` for all batches inside one graph. Weights and logs are bit-id
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ import tensorflow as tf
 from keras.src.utils.python_utils import pythonify_logs
 
 from sweeps.training.compiled_pass import Pass, compile_pass, find_step_reason, is_overridden
-from sweeps.training.data import Data, Split, take_rows, weigh_classes
+from sweeps.training.data import Data, Split, count_batches, take_rows, weigh_classes
 from sweeps.training.keras_fit import EpochOrder, OrderedBatches, fit_with_keras
 from sweeps.training.randomness import draw_order
 
@@ -64,7 +63,7 @@ class FitPlan:
     @property
     def num_batches(self) -> int:
         """Batches of an epoch over arrays."""
-        return math.ceil((self.data.train.num_samples or 0) / self.batch_size)
+        return count_batches(self.data.train, self.batch_size) or 0
 
     def is_validated(self, epoch: int) -> bool:
         """Tell whether `epoch` (1-based) ends with a validation."""

@@ -18,7 +18,7 @@ from sweeps.training.best_checkpoint import BestCheckpointing, make_best_checkpo
 from sweeps.training.callbacks import make_callbacks
 from sweeps.training.channel import Channel, TrialEnd
 from sweeps.training.conclusion import conclude, find_values
-from sweeps.training.data import Data
+from sweeps.training.data import Data, count_batches
 from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit, weigh
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
@@ -160,14 +160,15 @@ def _train_repetition(
     batch_size = _set_batch_size(trial, model, batch_size)
     repetition = make_repetition(seed, index, epochs=epochs, earlier=earlier)
     repetition = replace(repetition, earlier_others=tuple(earlier_others))
+    data = select_data(trial.data, trial.spec, index)
     plan = FitPlan(
-        select_data(trial.data, trial.spec, index),
+        data,
         batch_size,
         epochs,
         latest.epoch - repetition.first_epoch if latest else 0,
         trial.spec.training.validation_freq,
         repetition.seed,
-        latest.batch if latest else 0,
+        _find_first_batch(latest, data, batch_size) if latest else 0,
         trial.spec.training.class_weight,
     )
     if not has_own_fit(trial.hypermodel):
@@ -177,6 +178,12 @@ def _train_repetition(
     if latest:
         restore_model(model, latest)
     return _fit(trial, model, plan, repetition, latest)
+
+
+def _find_first_batch(latest: LatestState, data: Data, batch_size: int) -> int:
+    """Find the batch at which an epoch goes on: its last one where it has become shorter since."""
+    num_batches = count_batches(data.train, batch_size)
+    return latest.batch if num_batches is None else min(latest.batch, max(0, num_batches - 1))
 
 
 def _set_batch_size(trial: _Trial, model: Any, batch_size: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -507,6 +507,18 @@ def test_train_trial_saved_in_mid_epoch_goes_on_in_the_other_loop(
     train(tmp_path, make_spec("build_cnn", loop="fit"), FakeChannel(stop_at=2), attempt=2)
     train(tmp_path, make_spec("build_cnn"), attempt=3)
     assert read_state(tmp_path) == read_state(train_whole("build_cnn"))
+
+
+@pytest.mark.usefixtures("by_batch")
+@pytest.mark.parametrize("loop", ["auto", "fit"])
+def test_train_trial_goes_on_in_an_epoch_that_has_become_shorter(
+    tmp_path: Path, loop: Literal["auto", "fit"]
+) -> None:
+    """With larger batches, an accepted change, the last one of that epoch is trained."""
+    first = train(tmp_path, make_spec(loop=loop, batch_size=2), FakeChannel(stop_at=4))
+    assert (first.state, first.epoch) == ("interrupted", 0)
+    second = train(tmp_path, make_spec(loop=loop, batch_size=8), attempt=2)
+    assert (second.state, second.epoch) == ("complete", 4)
 
 
 @pytest.mark.parametrize("best_only", [True, False])
