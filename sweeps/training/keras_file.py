@@ -27,6 +27,7 @@ _ASSETS = "assets"
 _MAX_JSON_BYTES = 32 << 20
 _MAX_DEPTH = 200
 _MAX_METRIC_SIZE = 10_000
+_MAX_BATCH_SIZE = 10_000
 
 _PLAIN = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 _CODE = {
@@ -172,6 +173,7 @@ def _check_object(value: dict[str, Any], is_known: IsKnown) -> set[str]:
         )
     if isinstance(config, dict):
         _check_values(module, name, config)
+        _check_batch(name, config, value.get("build_config"))
     return set()
 
 
@@ -185,6 +187,15 @@ def _check_values(module: str, name: str, config: dict[str, Any]) -> None:
     for key, value in config.items():
         if isinstance(value, int) and value > _MAX_METRIC_SIZE:
             raise UnsafeModelError(f"its metric {name} has {key}: {value}.")
+
+
+def _check_batch(name: str, config: dict[str, Any], build: Any) -> None:
+    """Refuse a giant batch: a stateful layer makes room for all of one at once."""
+    shapes = [config.get("batch_shape"), build.get("input_shape") if isinstance(build, dict) else 0]
+    for shape in shapes:
+        size = shape[0] if isinstance(shape, list) and shape else None
+        if isinstance(size, int) and size > _MAX_BATCH_SIZE:
+            raise UnsafeModelError(f"{name} is made for batches of {size}.")
 
 
 def _is_of_keras(module: str, name: str, *, is_function: bool) -> bool:

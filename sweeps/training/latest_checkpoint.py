@@ -190,7 +190,14 @@ def _assign_variables(variables: Sequence[Any], latest: LatestState) -> None:
 def list_variables(model: Any) -> list[Any]:
     """List the variables that make up a trial's state, in an order that does not change."""
     optimizer = model.optimizer.variables if model.optimizer else []
-    return [*model.variables, *optimizer]
+    return [*model.variables, *_list_memories(model), *optimizer]
+
+
+def _list_memories(model: Any) -> list[Any]:
+    """List what stateful layers carry from batch to batch, which Keras counts as no variables."""
+    layers = model._flatten_layers()  # noqa: SLF001
+    kept = [getattr(each, "states", None) for each in layers if getattr(each, "stateful", False)]
+    return [each for each in keras.tree.flatten(kept) if isinstance(each, keras.Variable)]
 
 
 def _list_all_variables(model: Any) -> list[Any]:

@@ -130,20 +130,21 @@ def _check_size(path: Path, file: KerasFile) -> None:
 
 
 def _count_weights(config: bytes, custom: Mapping[str, Any]) -> int:
-    layers = _leave_out_compiling(json.loads(config))
+    layers = _leave_out(json.loads(config))
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(layers, dict(custom), safe_mode=True)
         return sum(math.prod(weight.shape) for weight in model.weights)
 
 
-def _leave_out_compiling(config: Any) -> Any:
-    """Take optimizers out of a configuration, also those of models within the model."""
+def _leave_out(config: Any) -> Any:
+    """Take out of a configuration, in the models within the model too, what makes no weights.
+
+    Optimizers, and what stateful layers remember: Keras makes room for both at once.
+    """
     if isinstance(config, dict):
-        return {
-            key: None if key == "compile_config" else _leave_out_compiling(part)
-            for key, part in config.items()
-        }
-    return [_leave_out_compiling(part) for part in config] if isinstance(config, list) else config
+        instead = {"compile_config": None, "stateful": False}
+        return {key: instead.get(key, _leave_out(part)) for key, part in config.items()}
+    return [_leave_out(part) for part in config] if isinstance(config, list) else config
 
 
 def check_saving(model: Any) -> None:

@@ -49,7 +49,13 @@ def take_samples(model: Any, split: Split, count: int = 8) -> tuple[dict[str, An
 
 
 def predict(model: Any, arguments: Form, inputs: Arrays) -> Any:
-    """Call a model on named arrays, as `model.predict` does; texts go in as tensors of texts."""
+    """Call a model on named arrays, as `model.predict` does; texts go in as tensors of texts.
+
+    A layer that remembers the call before, such as a stateful LSTM, begins with nothing.
+    """
+    for layer in model._flatten_layers():  # noqa: SLF001
+        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+            layer.reset_state()
     fed = {
         name: tf.constant(array) if array.dtype.kind == "U" else array
         for name, array in inputs.items()

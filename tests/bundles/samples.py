@@ -50,10 +50,15 @@ def write_model(folder: Path, model: Any, split: Split, module: str | None = Non
 
 
 def write_bundle(
-    folder: Path, model: Any, split: Split, formats: Sequence[str], runtimes: Runtimes
+    folder: Path,
+    model: Any,
+    split: Split,
+    formats: Sequence[str],
+    runtimes: Runtimes,
+    module: str | None = None,
 ) -> dict[str, Any]:
     """Write a whole bundle, and return what its manifest says."""
-    written = write_model(folder, model, split)
+    written = write_model(folder, model, split, module)
     assert written.signature is not None
     records = make_formats(written, formats, runtimes)
     manifest = {"sweep": "tiny", "trial": 7, "sweep_id": "a", "scores": {}, "formats": records}

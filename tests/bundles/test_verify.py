@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,30 @@ def test_custom_objects_are_imported_only_where_they_are_named(
     without = prove(Model(written.bundle, written.signature), "keras", runtimes)
     assert "register it with" in without["error"]
     assert "error" not in prove(written, "keras", runtimes)
+
+
+def test_bundle_with_a_class_of_its_own_loads_in_another_process(
+    tmp_path: Path, runtimes: Runtimes
+) -> None:
+    """With the file that registers the class; without it the error says what to do."""
+    from sweeps.training.user_code import load_module
+
+    path = tmp_path / "own_layers.py"
+    path.write_text(CUSTOM)
+    model = keras.Sequential([keras.Input((4,), name="x"), load_module(str(path)).Twice()])
+    split = Split(draw(9, 4), np.zeros(9))
+    write_bundle(tmp_path / "bundle", model, split, ["keras"], runtimes, str(path))
+    code = (
+        "import sys, numpy, sweeps; module = (sys.argv[2:] or [None])[0]; "
+        "model = sweeps.load(sys.argv[1], custom_module=module); "
+        "print(model.predict(numpy.ones((1, 4)), verbose=0).tolist())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "bundle")]
+    with_module = subprocess.run([*command, str(path)], check=False, capture_output=True, text=True)
+    assert with_module.stdout.strip() == "[[2.0, 2.0, 2.0, 2.0]]"
+    without = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "UnsafeModelError" in without.stderr
+    assert "own" in without.stderr
 
 
 def test_custom_module_that_is_no_file_is_refused(made: Path) -> None:

@@ -185,3 +185,17 @@ def test_format_without_which_another_cannot_be_made_is_not_left_behind(
     model = write_model(tmp_path / "b", dense, Split(draw(9, 4), np.zeros(9)))
     assert make_formats(model, ["onnx"], runtimes).keys() == {"keras", "onnx"}
     assert not model.bundle.saved_model.parent.exists()
+
+
+def test_model_that_remembers_is_proven_from_an_empty_state(
+    tmp_path: Path, runtimes: Runtimes
+) -> None:
+    """A stateful LSTM repeats its outputs as a Keras model; as a SavedModel nobody can empty it."""
+    batch = keras.Input(batch_shape=(4, 3, 2), name="x")
+    remembering = keras.Model(batch, keras.layers.LSTM(5, stateful=True)(batch))
+    remembering.predict(draw(4, 3, 2), verbose=0)
+    model = write_model(tmp_path / "b", remembering, Split(draw(4, 3, 2), np.zeros(4)))
+    records = make_formats(model, ["keras", "saved_model"], runtimes)
+    assert records["keras"]["repeat_difference"] == 0
+    assert "error" in records["saved_model"]
+    assert not model.bundle.saved_model.parent.exists()

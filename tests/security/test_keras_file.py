@@ -124,6 +124,11 @@ def use_giant_metric(members: Members, folder: Path) -> None:
     members[CONFIG] = json.dumps(config).encode()
 
 
+def use_giant_batch(members: Members, folder: Path) -> None:
+    put_layer(members, "InputLayer", batch_shape=[10**9, 4])
+    put_layer(members, "LSTM", units=1, stateful=True)
+
+
 def nest_deeply(members: Members, folder: Path) -> None:
     members[CONFIG] = b'{"a":' * 500 + b"1" + b"}" * 500
 
@@ -221,6 +226,7 @@ HOSTILE: list[tuple[Hostile, str]] = [
     (use_giant_dense, r"would make 200000\d+ weights, but it holds \d+ values"),
     (use_giant_embedding, r"would make 100000\d+ weights, but it holds \d+ values"),
     (use_giant_metric, "its metric MeanIoU has num_classes: 1000000"),
+    (use_giant_batch, "InputLayer is made for batches of 1000000000"),
     (nest_deeply, "nested more than 200 levels deep"),
     (nest_very_deeply, "no whole .keras file"),
     (make_json_huge, r"the member 'config.json' has \d+ bytes"),
@@ -367,6 +373,9 @@ def make_own_models() -> dict[str, Any]:
                 layers.RNN([layers.GRUCell(3), layers.SimpleRNNCell(2)]),
                 layers.GaussianNoise(0.1),
             ]
+        ),
+        "stateful": keras.Sequential(
+            [keras.Input(batch_shape=(4, 5, 8)), layers.LSTM(4, stateful=True)]
         ),
         "images": keras.Sequential(
             [

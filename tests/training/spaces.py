@@ -9,7 +9,14 @@ import keras
 import tensorflow as tf
 
 from sweeps.training.data import Data
-from tests.training.samples import compile_classifier, make_cnn, make_data, make_mlp, make_rnn
+from tests.training.samples import (
+    compile_classifier,
+    make_arrays,
+    make_cnn,
+    make_data,
+    make_mlp,
+    make_rnn,
+)
 
 
 def give(data: Data) -> Any:
@@ -62,6 +69,17 @@ def build_rnn(hp: Any) -> Any:
 
 def load_rnn() -> Any:
     return give(make_data((5, 2)))
+
+
+def build_remembering(hp: Any) -> Any:
+    inputs = keras.Input(batch_shape=(8, 5, 2))
+    hidden = keras.layers.LSTM(4, stateful=True, return_sequences=True)(inputs)
+    hidden = keras.layers.Bidirectional(keras.layers.GRU(3, stateful=True))(hidden)
+    return compile_classifier(keras.Model(inputs, keras.layers.Dense(3)(hidden)), "adam")
+
+
+def load_remembering() -> Any:
+    return make_arrays(24, (5, 2)), make_arrays(16, (5, 2), seed=1)
 
 
 def build_accumulating(hp: Any) -> Any:

@@ -81,6 +81,7 @@ def train_whole(tmp_path_factory: pytest.TempPathFactory) -> TrainWhole:
         ("build_accumulating", 2),
         ("build_loss_scaled", 2),
         ("build_own_step", 2),
+        ("build_remembering", 2),
     ],
 )
 def test_train_trial_resumed_is_bit_identical_to_uninterrupted(
@@ -448,6 +449,7 @@ def by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
         ("build_momentum", {}, 3),
         ("build_loss_scaled", {}, 6),
         *(("build_own_step", {}, stop_at) for stop_at in (1, 2, 6, 8)),
+        ("build_remembering", {}, 6),
         ("build_cnn", {"loop": "fit"}, 3),
         ("build_accumulating", {"loop": "fit"}, 3),
         ("build_accumulating", {"loop": "fit"}, 8),
