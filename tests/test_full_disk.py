@@ -31,7 +31,12 @@ from sweeps.worker.events import EpochReported, Event, Notice, TrialEnded, ignor
 from sweeps.worker.limits import Stop
 from tests.conftest import MakeSpace
 
-LIMITS = {"limits": "{trials: 2, workers: 1}", "pruner": "none"}
+LIMITS = {
+    "limits": "{trials: 2, workers: 1}",
+    "pruner": "none",
+    # All that is declared: what a busy machine finds in time may differ from run to run.
+    "parameters": "{kind: wide, units: 8, learning_rate: {type: float, low: 1e-3, high: 1e-1}}",
+}
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

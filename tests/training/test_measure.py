@@ -39,7 +39,7 @@ def test_measure_epoch_tells_start_and_epoch_apart(
     assert measured is not None
     assert replace(measured, memory_bytes=None) == MeasuredEpoch(2.0, 3.0, 1.0)
     assert measured.memory_bytes is not None
-    assert 1e5 < measured.memory_bytes < 2e9
+    assert 0 < measured.memory_bytes < 2e9  # little where this process has trained before
 
 
 def test_measure_epoch_of_a_dataset_is_not_known() -> None:
