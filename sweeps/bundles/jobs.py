@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import resource
 import select
@@ -23,6 +22,7 @@ from sweeps.errors import describe_error
 from sweeps.paths import BundlePaths
 from sweeps.training.arrays import read_arrays, to_plain
 from sweeps.worker.messages import Line
+from sweeps.worker.preloading import import_modules
 
 _LOST_DRIVER = 71
 
@@ -42,8 +42,7 @@ def main(descriptor: int, memory_bytes: int, modules: Sequence[str]) -> None:
     _watch_driver(connection)
     if memory_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    for module in modules:
-        importlib.import_module(module)
+    import_modules(modules)
     line = Line(connection)
     while (job := line.receive()) is not None:
         line.send(perform(job))

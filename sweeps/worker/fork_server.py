@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
 import importlib
 import json
 import os
@@ -28,10 +27,12 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from sweeps.errors import SweepsError
+from sweeps.worker.preloading import import_modules
 from sweeps.worker.process_tree import (
     adopt_orphans,
     kill_all,
@@ -398,7 +399,7 @@ def main(descriptor: int) -> None:
     """Run the server on an inherited socket; called in the new process."""
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
-    serve_after(_preload, connection)
+    serve_after(partial(import_modules, PRELOADED), connection)
 
 
 def serve_after(prepare: Callable[[], None], connection: socket.socket) -> None:
@@ -416,13 +417,6 @@ def serve_after(prepare: Callable[[], None], connection: socket.socket) -> None:
         connection.send(json.dumps({"failed": traceback.format_exc()[-8000:]}).encode())
         return
     _Server(connection).serve()
-
-
-def _preload() -> None:
-    for module in PRELOADED:
-        importlib.import_module(module)
-    gc.collect()
-    gc.freeze()
 
 
 @contextlib.contextmanager
