@@ -76,20 +76,26 @@ def find_problems(spec: SweepSpec, candidate: Candidate) -> list[Problem]:
     return problems
 
 
-def find_unknown(spec: SweepSpec, candidate: Candidate, tried: Collection[str]) -> list[str]:
-    """Remark names that neither the spec nor an earlier trial has.
+def find_unknown(
+    spec: SweepSpec, candidates: Iterable[Candidate], tried: Collection[str]
+) -> list[str]:
+    """Remark names that neither the spec nor an earlier trial has, each where it stands first.
 
     Args:
         spec: The sweep's spec.
-        candidate: What is to be tried.
+        candidates: What is to be tried.
         tried: Names of parameters that earlier trials had; those of the code among them.
     """
     known = [*(parameter.name for parameter in spec.parameters), *tried]
+    places: dict[str, str] = {}
+    for candidate in candidates:
+        for name in candidate.values:
+            places.setdefault(name, candidate.where)
     return [
-        f"{candidate.where}: {name}: no parameter of the space file"
+        f"{where}: {name}: no parameter of the space file"
         f"{' or of an earlier trial' if tried else ''}; it is ignored unless the model's code "
         f"declares it.{suggest_name(name, known)}"
-        for name in candidate.values
+        for name, where in places.items()
         if name not in known
     ]
 

@@ -84,7 +84,7 @@ def gather(
     """
     check_candidates(spec, given)
     names = {name for values in tried for name in values}
-    remarks = [text for candidate in given for text in find_unknown(spec, candidate, names)]
+    remarks = find_unknown(spec, given, names)
     chosen = list(given)
     for rank in ranks:
         known = [*tried, *(candidate.values for candidate in chosen)]

@@ -93,9 +93,9 @@ def test_check_candidates_tells_all_mistakes(spec: SweepSpec) -> None:
 
 
 def test_find_unknown_names_are_remarked(spec: SweepSpec) -> None:
-    """A name that only the code could declare is told, with what was probably meant."""
-    candidate = named(layrs=1, lr=0.01, heads=2)
-    first, second = find_unknown(spec, candidate, {"heads_0"})
+    """A name that only the code could declare is told once, with what was probably meant."""
+    candidates = [named(layrs=1, lr=0.01, heads=2), Candidate({"layrs": 2, "heads": 3}, "there")]
+    first, second = find_unknown(spec, candidates, {"heads_0"})
     assert first.startswith("here: layrs: no parameter of the space file or of an earlier trial;")
     assert first.endswith("Did you mean 'layers'?")
     assert second.endswith("Did you mean 'heads_0'?")
