@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeps.spec.conditions import is_number
-from sweeps.spec.model import MAX_NAME_CHARACTERS
+from sweeps.spec.fields import MAX_NAME_CHARACTERS
 from sweeps.spec.nodes import Node
 
 _FOREIGN_LETTERS = re.compile(r"[^A-Za-z0-9._-]+")

@@ -16,7 +16,8 @@ import joblib
 from sweeps.causes import Cause
 from sweeps.engines._base import Result
 from sweeps.worker.data_server import DataServer
-from sweeps.worker.fork_server import HOLD_DATA, Child, ForkServer, ForkServerError
+from sweeps.worker.fork_server import Child, ForkServer, ForkServerError
+from sweeps.worker.forking import HOLD_DATA
 from sweeps.worker.memory import MemoryWatch
 from sweeps.worker.messages import Ask, Line, Message
 from sweeps.worker.outcomes import Death

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sweeps.spec.model import Direction
+from sweeps.spec.fields import Direction
 
 MODEL_FACTS: Mapping[str, Direction] = {"num_weights": "minimize"}
 """Metrics that are facts of the built model and in no log of Keras -> which direction is meant."""

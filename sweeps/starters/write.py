@@ -11,7 +11,7 @@ from string import Template
 from sweeps.durable import make_dir, write_bytes
 from sweeps.errors import OptionError
 from sweeps.menu import suggest_name
-from sweeps.spec.model import check_sweep_name
+from sweeps.spec.fields import check_sweep_name
 
 STARTERS: Mapping[str, str] = {
     "mlp": "a dense network for rows of numbers",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import SweepsError
-from sweeps.worker.fork_server import serve_after
+from sweeps.worker.forking import serve_after
 from sweeps.worker.process_tree import list_children
 
 

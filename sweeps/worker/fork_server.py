@@ -13,45 +13,22 @@ hidden (`sweeps.worker.process_tree`).
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import importlib
 import json
 import os
-import select
-import selectors
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from sweeps.errors import SweepsError
-from sweeps.worker.preloading import import_modules
-from sweeps.worker.process_tree import (
-    adopt_orphans,
-    kill_all,
-    kill_group,
-    kill_tree,
-    list_children,
-)
+from sweeps.worker.forking import LONGEST_REQUEST
+from sweeps.worker.process_tree import kill_group, kill_tree
 from sweeps.worker.stacks import ask_for_stacks
 
-# What the server imports before its first fork: all that every child needs.
-PRELOADED = (
-    "keras",
-    "keras_tuner",
-    "sweeps.training.train",
-    "sweeps.training.evaluate",
-    "sweeps.worker.trial_process",
-    "sweeps.worker.data_process",
-)
-_LONGEST_REQUEST = 1 << 16
 _LONGEST_END_SECONDS = 5.0
 _LONGEST_STACK_SECONDS = 0.2
 _ENVIRONMENT = {
@@ -66,9 +43,6 @@ _ENVIRONMENT = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
 
-HOLD_DATA = "hold_data"
-"""The task of a child that becomes a server itself, one that has loaded the sweep's data."""
-
 _HOME = str(Path(__file__).parents[2])
 # The server finds this very package, also where the driver found it by the working directory, and
 # nothing else that lies beside it.
@@ -78,7 +52,7 @@ home, descriptor = sys.argv[1:]
 sys.path.insert(0, home)
 import sweeps
 sys.path.pop(0)
-importlib.import_module("sweeps.worker.fork_server").main(int(descriptor))
+importlib.import_module("sweeps.worker.forking").main(int(descriptor))
 """
 
 
@@ -220,7 +194,7 @@ class ForkServer:
 
     def _receive(self) -> bytes:
         try:
-            return self._socket.recv(_LONGEST_REQUEST)
+            return self._socket.recv(LONGEST_REQUEST)
         except OSError:
             return b""
 
@@ -315,130 +289,3 @@ class Child:
         if self.pid:
             kill_tree(self.pid)
         self.end(None)
-
-
-class _Server:
-    """The server process itself. It has one thread, so that a fork copies a whole process."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._tickets: dict[int, int] = {}
-        self._wake_reader, self._wake_writer = socket.socketpair()
-        self._wake_writer.setblocking(False)
-
-    def serve(self) -> None:
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
-        selector = selectors.DefaultSelector()
-        selector.register(self._connection, selectors.EVENT_READ, self._take_request)
-        selector.register(self._wake_reader, selectors.EVENT_READ, self._reap)
-        self._send({"ready": True})
-        try:
-            while all(key.data() for key, _ in selector.select()):
-                pass
-        finally:
-            for pid in self._tickets:
-                kill_group(pid)
-            self._tickets.clear()
-            self._kill_strays()
-
-    def _take_request(self) -> bool:
-        packet, descriptors, _, _ = socket.recv_fds(self._connection, _LONGEST_REQUEST, 1)
-        if not packet:
-            return False
-        request = json.loads(packet)
-        pid = os.fork()
-        if pid == 0:
-            self._become_child(request, descriptors[0])
-        os.close(descriptors[0])
-        self._tickets[pid] = request["ticket"]
-        self._send({"ticket": request["ticket"], "pid": pid})
-        return True
-
-    def _become_child(self, request: dict[str, Any], descriptor: int) -> None:
-        status = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.setpgid(0, 0)
-            for end in (self._connection, self._wake_reader, self._wake_writer):
-                end.close()
-            name = "data_process" if request["task"] == HOLD_DATA else "trial_process"
-            child = importlib.import_module(f"sweeps.worker.{name}")
-            status = child.main(request, socket.socket(fileno=descriptor))
-        except BaseException:  # noqa: BLE001 - nothing may unwind into the server's frames
-            traceback.print_exc()
-        finally:
-            try:
-                sys.stdout.flush()
-                sys.stderr.flush()
-            finally:  # the log's disk may be full
-                os._exit(status)
-
-    def _reap(self) -> bool:
-        self._wake_reader.recv(4096)
-        ended = []
-        for pid, status in _iter_ended():
-            if (ticket := self._tickets.pop(pid, None)) is not None:
-                ended.append({"ticket": ticket, "status": os.waitstatus_to_exitcode(status)})
-        if ended:
-            self._kill_strays()
-        for message in ended:  # last: who hears of it relies on there being nobody left
-            self._send(message)
-        return True
-
-    def _kill_strays(self) -> None:
-        """Kill what trials that have ended left running: a living trial keeps its own orphans."""
-        kill_all(lambda: [pid for pid in list_children(os.getpid()) if pid not in self._tickets])
-
-    def _send(self, message: dict[str, Any]) -> None:
-        self._connection.send(json.dumps(message).encode())
-
-
-def main(descriptor: int) -> None:
-    """Run the server on an inherited socket; called in the new process."""
-    connection = socket.socket(fileno=descriptor)
-    connection.set_inheritable(False)
-    serve_after(partial(import_modules, PRELOADED), connection)
-
-
-def serve_after(prepare: Callable[[], None], connection: socket.socket) -> None:
-    """Fork children of this process for a driver, once it is prepared; a failure is told.
-
-    Args:
-        prepare: Makes ready what the children inherit. It has to leave one thread.
-        connection: The driver's socket; where it closes, this process ends.
-    """
-    adopt_orphans()
-    try:
-        with _ending_with(connection):
-            prepare()
-    except BaseException:  # noqa: BLE001 - whatever it was, the driver must hear of it
-        connection.send(json.dumps({"failed": traceback.format_exc()[-8000:]}).encode())
-        return
-    _Server(connection).serve()
-
-
-@contextlib.contextmanager
-def _ending_with(connection: socket.socket) -> Iterator[None]:
-    """Let the kernel end this process with its driver, while it imports and does not look.
-
-    Nothing is sent to a server that is not ready, so that the only event there can be is the end.
-    """
-    signal.signal(signal.SIGIO, signal.SIG_DFL)
-    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
-    flags = fcntl.fcntl(connection, fcntl.F_GETFL)
-    fcntl.fcntl(connection, fcntl.F_SETFL, flags | os.O_ASYNC)
-    if select.select([connection], [], [], 0)[0]:
-        sys.exit("the driver has gone already")
-    try:
-        yield
-    finally:
-        fcntl.fcntl(connection, fcntl.F_SETFL, flags)
-
-
-def _iter_ended() -> Iterator[tuple[int, int]]:
-    """Reap the children that have ended."""
-    with contextlib.suppress(ChildProcessError):
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            yield ended
