@@ -5,7 +5,8 @@ The target is the validation accuracy that random search without pruning has at 
 data set, the median over the seeds. Then everybody searches the same space from the same seeds
 until an epoch has reached it, or the time is over. What counts is the time from the start of the
 command to that epoch, from each one's own log. Ours runs with its default settings;
-``--only ours,ours+pruner=median`` compares others.
+``--only ours,ours+pruner=median`` compares others. On digits random search soon has every image of
+the validation data right, so that the target there is mostly luck.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ def name_title(name: str) -> str:
 def parse(arguments: Sequence[str] | None) -> Any:
     parser = make_parser(__doc__, "digits, ours alone, 2 random trials of 2 epochs, one seed")
     parser.add_argument("--only", default=",".join(TITLES), help="who; ours first")
-    parser.add_argument("--data", default=",".join(SEARCHES), help="digits, fashion or both")
+    parser.add_argument("--data", default="fashion", help="fashion (the default), digits or both")
     parser.add_argument("--seeds", type=int, default=3, help="how many; 3 by default")
     parser.add_argument("--timeout", type=float, default=600, help="seconds of one search")
     parser.add_argument("--envs", type=Path, default=DEFAULT_FOLDER, help="the peers' environments")

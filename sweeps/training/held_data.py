@@ -67,10 +67,12 @@ def _align(split: Split) -> Split:
 def align(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Move a large array to where TensorFlow can use it without a copy: a page's begin.
 
-    One that lies in a mapped file stays there, where processes share it already.
+    One that lies in a mapped file stays there, where processes share it already. A small part of a
+    large array becomes an array of its own, or the large one could not be given up.
     """
-    is_moved = array.nbytes >= LEAST_BYTES and not array.dtype.hasobject
-    if not is_moved or any(isinstance(base, mmap.mmap) for base in _iter_bases(array)):
+    if array.nbytes < LEAST_BYTES:
+        return array if array.base is None else array.copy()
+    if array.dtype.hasobject or any(isinstance(base, mmap.mmap) for base in _iter_bases(array)):
         return array
     memory = mmap.mmap(-1, array.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     moved: np.ndarray[Any, Any] = np.frombuffer(memory, np.uint8, array.nbytes)
