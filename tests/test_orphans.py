@@ -134,7 +134,7 @@ def test_killed_fork_server_is_started_again_and_trials_go_on(
 ) -> None:
     """Its trials are lost, not failed, and end as if nothing had been; their children are gone."""
     plan = ["leave_children", "nothing", "leave_children"]
-    space, queue = write_space(tmp_path / "code", plan)
+    space, queue = write_space(tmp_path / "code", plan, epochs=100)
     undisturbed = run_with(
         local_engine, space, tmp_path / "whole", monkeypatch, ignore_events, enqueue=queue
     )

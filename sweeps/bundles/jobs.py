@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
@@ -39,13 +40,15 @@ def main(descriptor: int, memory_bytes: int, modules: Sequence[str]) -> None:
     """
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
-    _watch_driver(connection)
+    watch = _watch_driver(connection)
     if memory_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     import_modules(modules)
     line = Line(connection)
-    while (job := line.receive()) is not None:
-        line.send(perform(job))
+    with contextlib.suppress(OSError):  # the driver has gone
+        while (job := line.receive()) is not None:
+            line.send(perform(job))
+    watch.join()  # it ends this process once nothing of it is left on disk
 
 
 def perform(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def _replay(member: Format, bundle: BundlePaths, signature: Signature) -> dict[s
 _JOBS = {"write": _write, "replay": _replay}
 
 
-def _watch_driver(connection: socket.socket) -> None:
+def _watch_driver(connection: socket.socket) -> threading.Thread:
     """End this process as soon as the driver's end closes, even in the middle of an operation."""
     poll = select.poll()
     poll.register(connection.fileno(), getattr(select, "POLLRDHUP", 0))
@@ -110,4 +113,6 @@ def _watch_driver(connection: socket.socket) -> None:
         shutil.rmtree(own, ignore_errors=True)
         os._exit(_LOST_DRIVER)
 
-    threading.Thread(target=wait, name="driver-watch", daemon=True).start()
+    watch = threading.Thread(target=wait, name="driver-watch", daemon=True)
+    watch.start()
+    return watch
