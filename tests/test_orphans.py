@@ -152,8 +152,7 @@ def test_killed_fork_server_is_started_again_and_trials_go_on(
             notices.append(event.text)
 
     report = run_with(engine, space, tmp_path / "cut", monkeypatch, watch, enqueue=queue)
-    # Trial 0 has left three, and trial 2 as many where it had begun by then.
-    assert sum("sleep 1000" in each for each in left) in (3, 6)
+    assert sum("sleep 1000" in each for each in left) == 3
     assert report.stopped == ""
     assert report.to_rows() == undisturbed.to_rows()
     assert [trial.state for trial in report.trials] == ["complete"] * 3

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +18,8 @@ from sweeps.training import measure
 from sweeps.training.data import Data, Split
 from sweeps.training.measure import _shorten, measure_epoch
 from tests.conftest import FAKES
+
+HOME = Path(__file__).parents[2]
 
 
 def make_spec(data: str = "load", **options: Any) -> SweepSpec:
@@ -39,7 +44,18 @@ def test_measure_epoch_tells_start_and_epoch_apart(
     assert measured is not None
     assert replace(measured, memory_bytes=None) == MeasuredEpoch(2.0, 3.0, 1.0)
     assert measured.memory_bytes is not None
-    assert 0 < measured.memory_bytes < 2e9  # little where this process has trained before
+
+
+def test_measure_epoch_tells_the_memory_of_a_process_that_trains_for_the_first_time() -> None:
+    """As in a sweep: what an earlier training has left free would be used again."""
+    code = (
+        "from tests.training.test_measure import make_spec; "
+        "from sweeps.training.measure import measure_epoch; "
+        "print(measure_epoch(make_spec(), {}).memory_bytes)"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HOME)
+    assert 1e5 < int(ran.stdout) < 2e9
 
 
 def test_measure_epoch_of_a_dataset_is_not_known() -> None:
