@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import driver
-
-HOME = Path(__file__).parents[2]
+from tests.benchmarks.programs import run_quick
 
 
 @pytest.mark.parametrize("name", ["driver", "start"])
 def test_benchmark_prints_its_figures_and_writes_them(name: str, tmp_path: Path) -> None:
     """In a process of its own: the quick form has every figure."""
-    command = [sys.executable, HOME / "benchmarks" / f"{name}.py", "--quick"]
-    ran = subprocess.run(
-        [*command, "--json", tmp_path / "figures.json"],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert ran.stdout.strip()
-    figures = json.loads((tmp_path / "figures.json").read_text())
+    figures = run_quick(name, tmp_path)
     if name == "driver":
         (row,) = figures["rows"]
         assert (row["trials"], row["workers"], row["reports"]) == (20, 4, 200)
