@@ -136,6 +136,7 @@ def _check_member(member: zipfile.ZipInfo) -> None:
 def _check_config(config: Any, is_known: IsKnown) -> frozenset[str]:
     """Look at every object in a configuration; returns the names that are not Keras' own."""
     custom: set[str] = set()
+    batch_size, is_stateful = 0, False
     left = [(config, 0)]
     while left:
         value, depth = left.pop()
@@ -143,9 +144,13 @@ def _check_config(config: Any, is_known: IsKnown) -> frozenset[str]:
             raise UnsafeModelError(f"{CONFIG} is nested more than {_MAX_DEPTH} levels deep.")
         if isinstance(value, dict):
             custom |= _check_object(value, is_known)
+            batch_size = max(batch_size, _find_batch_size(value))
+            is_stateful |= bool(value.get("stateful"))
             left += [(inner, depth + 1) for inner in value.values()]
         elif isinstance(value, list):
             left += [(inner, depth + 1) for inner in value]
+    if is_stateful and batch_size > _MAX_BATCH_SIZE:  # room for all of one is made at once
+        raise UnsafeModelError(f"its stateful layers are made for batches of {batch_size}.")
     return frozenset(custom)
 
 
@@ -173,7 +178,6 @@ def _check_object(value: dict[str, Any], is_known: IsKnown) -> set[str]:
         )
     if isinstance(config, dict):
         _check_values(module, name, config)
-        _check_batch(name, config, value.get("build_config"))
     return set()
 
 
@@ -189,13 +193,12 @@ def _check_values(module: str, name: str, config: dict[str, Any]) -> None:
             raise UnsafeModelError(f"its metric {name} has {key}: {value}.")
 
 
-def _check_batch(name: str, config: dict[str, Any], build: Any) -> None:
-    """Refuse a giant batch: a stateful layer makes room for all of one at once."""
-    shapes = [config.get("batch_shape"), build.get("input_shape") if isinstance(build, dict) else 0]
-    for shape in shapes:
-        size = shape[0] if isinstance(shape, list) and shape else None
-        if isinstance(size, int) and size > _MAX_BATCH_SIZE:
-            raise UnsafeModelError(f"{name} is made for batches of {size}.")
+def _find_batch_size(value: dict[str, Any]) -> int:
+    """Find the size of the batches that an object is made for; 0 where it takes any."""
+    shapes = [part for key, part in value.items() if key.endswith("shape")]
+    sizes = [shape[0] for shape in shapes if isinstance(shape, list) and shape]
+    found = [size for size in (*sizes, value.get("batch_size")) if isinstance(size, int)]
+    return max(found, default=0)
 
 
 def _is_of_keras(module: str, name: str, *, is_function: bool) -> bool:

@@ -129,6 +129,11 @@ def use_giant_batch(members: Members, folder: Path) -> None:
     put_layer(members, "LSTM", units=1, stateful=True)
 
 
+def use_giant_build(members: Members, folder: Path) -> None:
+    layer = {"class_name": "LSTM", "module": "keras.layers", "config": {"units": 1, "stateful": 1}}
+    put_object(members, {**layer, "build_config": {"shapes_dict": {"a_shape": [10**9, 5, 4]}}})
+
+
 def nest_deeply(members: Members, folder: Path) -> None:
     members[CONFIG] = b'{"a":' * 500 + b"1" + b"}" * 500
 
@@ -226,7 +231,8 @@ HOSTILE: list[tuple[Hostile, str]] = [
     (use_giant_dense, r"would make 200000\d+ weights, but it holds \d+ values"),
     (use_giant_embedding, r"would make 100000\d+ weights, but it holds \d+ values"),
     (use_giant_metric, "its metric MeanIoU has num_classes: 1000000"),
-    (use_giant_batch, "InputLayer is made for batches of 1000000000"),
+    (use_giant_batch, "its stateful layers are made for batches of 1000000000"),
+    (use_giant_build, "its stateful layers are made for batches of 1000000000"),
     (nest_deeply, "nested more than 200 levels deep"),
     (nest_very_deeply, "no whole .keras file"),
     (make_json_huge, r"the member 'config.json' has \d+ bytes"),
@@ -374,6 +380,7 @@ def make_own_models() -> dict[str, Any]:
                 layers.GaussianNoise(0.1),
             ]
         ),
+        "large batches": keras.Sequential([keras.Input((4,), batch_size=100_000), layers.Dense(2)]),
         "stateful": keras.Sequential(
             [keras.Input(batch_shape=(4, 5, 8)), layers.LSTM(4, stateful=True)]
         ),
