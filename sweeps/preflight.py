@@ -286,18 +286,30 @@ def warn_of_disk(folder: Path, needed: int | None) -> str | None:
 
 
 def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Discovery]:
+    """Explore the parameters of the code, and beside that look at data and model."""
     threads = divide_cores("auto", 1).threads
     engine.hold_data(spec.data, spec.seed)
     run_task = lend_to(engine.run_task, open_devices(spec.resources))
-    discovery = discover(run_task, spec, threads=threads)
-    known = discovery.space
-    problems = find_space_problems(spec, known, str(space)) if discovery.is_built else []
-    values = _default_values(spec.parameters if problems else known.parameters)
-    begin = {"spec": spec_to_json(spec), "values": values}
-    found = run_task({"task": "inspect", "threads": threads}, lambda _: begin)
+    begin = {"spec": spec_to_json(spec), "values": _default_values(spec.parameters)}
+    request = {"task": "inspect", "threads": threads}
+    jobs = iter(
+        (
+            ("discovery", lambda: discover(run_task, spec, threads=threads)),
+            ("inspection", lambda: run_task(request, lambda _: begin)),
+        )
+    )
+
+    def run_next() -> tuple[str, Any]:
+        name, job = next(jobs)
+        return name, job()
+
+    results: dict[str, Any] = dict(engine.dispatch(run_next, count=2, workers=2))
+    discovery, found = results["discovery"], results["inspection"]
     if isinstance(found, Death):
         reason = explain_death(found).reason
         raise CheckError([Problem(str(space), "model", f"loading data and model: {reason}")])
+    known = discovery.space
+    problems = find_space_problems(spec, known, str(space)) if discovery.is_built else []
     problems += locate_problems(space, found["problems"])
     if problems:
         raise CheckError(problems, found["traceback"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -62,3 +64,12 @@ Plain = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON; docs/reference/json.md describes it.")
 ]
+
+
+def importing_keras(engine: str = "local") -> AbstractContextManager[None]:
+    """Have Keras imported for trials from here on, beside what this process imports itself."""
+    if engine != "local":
+        return contextlib.nullcontext()
+    from sweeps.worker.fork_server import importing_ahead
+
+    return importing_ahead()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
 
-from sweeps.cli._base import AsJson, Overrides, Space
+from sweeps.cli._base import AsJson, Overrides, Space, importing_keras
 
 
 def check(
@@ -22,12 +23,14 @@ def check(
     as_json: AsJson = False,
 ) -> int:
     """Find every mistake in SPACE before any training."""
-    from sweeps import preflight
+    with importing_keras() if build else contextlib.nullcontext():
+        from sweeps import preflight
+
+        report = preflight.check(space, overrides=overrides or (), build=build)
     from sweeps.report.leaderboard import render_check
     from sweeps.report.records import record_check, write_json
     from sweeps.report.screen import print_parts
 
-    report = preflight.check(space, overrides=overrides or (), build=build)
     if as_json:
         write_json(record_check(report))
     else:

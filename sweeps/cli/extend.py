@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli._base import AcceptChange, Engine, Plain
+from sweeps.cli._base import AcceptChange, Engine, Plain, importing_keras
 from sweeps.cli.outcome import open_view, tell_outcome
 
 
@@ -34,16 +34,17 @@ def extend(
     Each becomes a new trial that ends as if it had been trained for so many epochs from the start.
     What else is left of the sweep is done too; resume continues an interrupted extension.
     """
-    from sweeps import sweep
-    from sweeps.reading import read
+    with importing_keras(engine):
+        from sweeps import sweep
+        from sweeps.reading import read
 
-    with open_view(plain=plain, earlier=read(folder)) as view:
-        report = sweep.extend(
-            folder,
-            epochs=epochs,
-            top=top,
-            accept_change=accept_change,
-            engine=engine,
-            observer=view,
-        )
+        with open_view(plain=plain, earlier=read(folder)) as view:
+            report = sweep.extend(
+                folder,
+                epochs=epochs,
+                top=top,
+                accept_change=accept_change,
+                engine=engine,
+                observer=view,
+            )
     return tell_outcome(report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweeps.cli._base import AsJson, Overrides, Space
+from sweeps.cli._base import AsJson, Overrides, Space, importing_keras
 
 
 def plan(space: Space, overrides: Overrides = None, as_json: AsJson = False) -> int:
@@ -10,12 +10,14 @@ def plan(space: Space, overrides: Overrides = None, as_json: AsJson = False) -> 
 
     Builds the model with defaults and with every choice, and trains the default one for a moment.
     """
-    from sweeps import preflight
+    with importing_keras():
+        from sweeps import preflight
+
+        report = preflight.plan(space, overrides=overrides or ())
     from sweeps.report.plan import render_plan
     from sweeps.report.records import record_plan, write_json
     from sweeps.report.screen import print_parts
 
-    report = preflight.plan(space, overrides=overrides or ())
     if as_json:
         write_json(record_plan(report))
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli._base import AcceptChange, Engine, Folder, Plain
+from sweeps.cli._base import AcceptChange, Engine, Folder, Plain, importing_keras
 from sweeps.cli.folders import choose_folder
 from sweeps.cli.outcome import open_view, tell_outcome
 
@@ -37,17 +37,18 @@ def resume(
     plain: Plain = False,
 ) -> int:
     """Continue the sweep in FOLDER as if nothing had happened."""
-    from sweeps import sweep
-    from sweeps.reading import read
+    with importing_keras(engine):
+        from sweeps import sweep
+        from sweeps.reading import read
 
-    chosen = choose_folder(folder)
-    with open_view(plain=plain, earlier=read(chosen)) as view:
-        report = sweep.resume(
-            chosen,
-            space=space,
-            overrides=overrides or (),
-            accept_change=accept_change,
-            engine=engine,
-            observer=view,
-        )
+        chosen = choose_folder(folder)
+        with open_view(plain=plain, earlier=read(chosen)) as view:
+            report = sweep.resume(
+                chosen,
+                space=space,
+                overrides=overrides or (),
+                accept_change=accept_change,
+                engine=engine,
+                observer=view,
+            )
     return tell_outcome(report)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli._base import Engine, Overrides, Plain, Space
+from sweeps.cli._base import Engine, Overrides, Plain, Space, importing_keras
 from sweeps.cli.enqueue import FromKerasTuner, FromSweep, Top, ValuesFile, gather_for_run
 from sweeps.cli.outcome import open_view, tell_outcome
 
@@ -32,17 +32,20 @@ def run(  # noqa: PLR0913 - the options of a command
     plain: Plain = False,
 ) -> int:
     """Run the sweep that SPACE describes, and export its best model."""
-    from sweeps import sweep
+    with importing_keras(engine):
+        from sweeps import sweep
 
-    queued = gather_for_run(space, overrides or (), values_file, from_sweep, from_keras_tuner, top)
-    with open_view(plain=plain) as view:
-        report = sweep.run(
-            space,
-            results=results,
-            overrides=overrides or (),
-            enqueue=queued,
-            fresh=fresh,
-            engine=engine,
-            observer=view,
+        queued = gather_for_run(
+            space, overrides or (), values_file, from_sweep, from_keras_tuner, top
         )
+        with open_view(plain=plain) as view:
+            report = sweep.run(
+                space,
+                results=results,
+                overrides=overrides or (),
+                enqueue=queued,
+                fresh=fresh,
+                engine=engine,
+                observer=view,
+            )
     return tell_outcome(report)

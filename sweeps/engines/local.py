@@ -16,7 +16,7 @@ import joblib
 from sweeps.causes import Cause
 from sweeps.engines._base import Result
 from sweeps.worker.data_server import DataServer
-from sweeps.worker.fork_server import Child, ForkServer, ForkServerError
+from sweeps.worker.fork_server import Child, ForkServer, ForkServerError, take_server
 from sweeps.worker.forking import HOLD_DATA
 from sweeps.worker.memory import MemoryWatch
 from sweeps.worker.messages import Ask, Line, Message
@@ -36,7 +36,7 @@ class LocalEngine:
     """
 
     def __init__(self) -> None:
-        self._server: ForkServer | None = ForkServer()
+        self._server: ForkServer | None = take_server()
         self._data: DataServer | None = None
         self._memory = MemoryWatch()
         self._replacing = threading.Lock()

@@ -14,7 +14,7 @@ from sweeps.errors import describe_error, describe_traceback
 from sweeps.menu import suggest_name
 from sweeps.spec.metrics import MODEL_FACTS
 from sweeps.spec.model import SweepSpec
-from sweeps.spec.parameters import Parameter, default_of
+from sweeps.spec.parameters import default_of
 from sweeps.training.callback_state import get_state, has_state
 from sweeps.training.callbacks import make_callbacks
 from sweeps.training.data import Data, describe_parts, describe_split
@@ -36,7 +36,6 @@ class Inspection:
         problems: (dotted key, message) of every mistake.
         traceback: Where the user's code failed; empty where it did not.
         metrics: Names a trained epoch logs.
-        declared: Parameters that the model's code declares.
         num_weights: Number of weights of the model.
         data: One line a split.
         data_parts: Shape, type and digest of each array.
@@ -47,7 +46,6 @@ class Inspection:
     problems: list[tuple[str, str]] = field(default_factory=list)
     traceback: str = ""
     metrics: list[str] = field(default_factory=list)
-    declared: list[Parameter] = field(default_factory=list)
     num_weights: int | None = None
     data: list[str] = field(default_factory=list)
     data_parts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -72,11 +70,7 @@ def _inspect_sweep(spec: SweepSpec, values: dict[str, Any]) -> Inspection:
     found = Inspection()
     data = _inspect_data(found, spec)
 
-    def ask(parameter: Parameter) -> Any:
-        found.declared.append(parameter)
-        return default_of(parameter)
-
-    hp = AskingHyperParameters(ask, values)
+    hp = AskingHyperParameters(default_of, values)
     model = _try(found, "model", lambda: build_model(load_hypermodel(spec.model), hp, spec.model))
     if model is not None and data is not None:
         _inspect_both(found, spec, model, data, hp.values)

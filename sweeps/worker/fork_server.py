@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -197,6 +197,28 @@ class ForkServer:
             return self._socket.recv(LONGEST_REQUEST)
         except OSError:
             return b""
+
+
+_ahead: list[ForkServer] = []
+
+
+@contextlib.contextmanager
+def importing_ahead() -> Iterator[None]:
+    """Start a server before anybody has asked for one, so that it imports while we do.
+
+    The first `take_server` within the context gets it; where nobody does, it ends with the context.
+    """
+    _ahead.append(ForkServer())
+    try:
+        yield
+    finally:
+        while _ahead:
+            _ahead.pop().close()
+
+
+def take_server() -> ForkServer:
+    """Take the server that was started ahead, or start one."""
+    return _ahead.pop() if _ahead else ForkServer()
 
 
 class _Interpreter:

@@ -19,10 +19,9 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
-from sweeps.worker.preloading import import_modules
+from sweeps.worker.preloading import import_modules, list_operations
 from sweeps.worker.process_tree import adopt_orphans, kill_all, kill_group, list_children
 
 # What the server imports before its first fork: all that every child needs.
@@ -121,7 +120,12 @@ def main(descriptor: int) -> None:
     """Run the server on an inherited socket; called in the new process."""
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
-    serve_after(partial(import_modules, PRELOADED), connection)
+    serve_after(_import_all, connection)
+
+
+def _import_all() -> None:
+    import_modules(PRELOADED)
+    list_operations()
 
 
 def serve_after(prepare: Callable[[], None], connection: socket.socket) -> None:

@@ -122,8 +122,7 @@ def _perform_inspection(request: Mapping[str, Any], ask: Ask) -> Message:
 
     del request
     begin = ask({"kind": "begin"})
-    found = inspect_sweep(spec_from_json(begin["spec"]), begin["values"])
-    return {**asdict(found), "declared": [parameter_to_json(each) for each in found.declared]}
+    return asdict(inspect_sweep(spec_from_json(begin["spec"]), begin["values"]))
 
 
 def _perform_data_inspection(request: Mapping[str, Any], ask: Ask) -> Message:

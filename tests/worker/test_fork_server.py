@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sweeps.engines.local import LocalEngine
-from sweeps.worker.fork_server import ForkServer, ForkServerError
+from sweeps.worker import fork_server
+from sweeps.worker.fork_server import ForkServer, ForkServerError, importing_ahead, take_server
 from sweeps.worker.messages import Line
 
 INSPECT = {"task": "inspect", "threads": 1}
@@ -107,6 +108,27 @@ def test_server_that_still_imports_ends_at_once() -> None:
     server = ForkServer()
     server.close()
     assert server._process._popen.returncode == -signal.SIGKILL
+
+
+def test_server_that_was_started_ahead_is_taken_once() -> None:
+    """The first who needs a server gets it; the next one gets another."""
+    with importing_ahead():
+        (ahead,) = fork_server._ahead
+        assert take_server() is ahead
+        other = take_server()
+    assert other is not ahead
+    assert _is_alive(ahead.pid)  # it is the taker's now
+    for server in (ahead, other):
+        server.close()
+
+
+def test_server_that_was_started_ahead_and_not_needed_ends() -> None:
+    """A mistake in the space file leaves no process behind."""
+    with pytest.raises(ValueError, match="a mistake"), importing_ahead():
+        (ahead,) = fork_server._ahead
+        raise ValueError("a mistake")
+    assert not _is_alive(ahead.pid)
+    assert not fork_server._ahead
 
 
 def test_server_goes_with_a_killed_driver() -> None:
