@@ -16,6 +16,18 @@ _LEAST_FREE_BYTES = 1 << 30
 _LOOK_SECONDS = 0.01
 
 
+def list_operations() -> None:
+    """Let TensorFlow list its operations here, and not once in each process that is forked.
+
+    It does so, for some 10 ms, when a name is looked up for the first time that is no operation's,
+    as that of every traced function is. Nothing is computed.
+    """
+    with contextlib.suppress(ImportError):  # inner parts of TensorFlow may move
+        from tensorflow.python.framework import op_def_registry
+
+        op_def_registry.get("NoSuchOperation")
+
+
 def set_threads(threads: int) -> None:
     """Let one operation use so many CPU threads. The count is part of a trial's identity.
 

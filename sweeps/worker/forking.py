@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sweeps.worker.preloading import import_modules, list_operations
+from sweeps.worker.preloading import import_modules
 from sweeps.worker.process_tree import adopt_orphans, kill_all, kill_group, list_children
 
 # What the server imports before its first fork: all that every child needs.
@@ -125,7 +125,9 @@ def main(descriptor: int) -> None:
 
 def _import_all() -> None:
     import_modules(PRELOADED)
-    list_operations()
+    from sweeps.training import runtime
+
+    runtime.list_operations()
 
 
 def serve_after(prepare: Callable[[], None], connection: socket.socket) -> None:

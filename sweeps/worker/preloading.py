@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 from collections.abc import Iterable
@@ -27,15 +26,3 @@ def import_modules(names: Iterable[str]) -> None:
         if was_enabled:
             gc.enable()
     gc.freeze()
-
-
-def list_operations() -> None:
-    """Let TensorFlow list its operations here, and not once in each process that is forked.
-
-    It does so, for some 10 ms, when a name is looked up for the first time that is no operation's,
-    as that of every traced function is. Nothing is computed.
-    """
-    with contextlib.suppress(ImportError):  # inner parts of TensorFlow may move
-        from tensorflow.python.framework import op_def_registry
-
-        op_def_registry.get("NoSuchOperation")

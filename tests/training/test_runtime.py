@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -22,3 +23,22 @@ def test_limit_memory_refuses_what_the_machine_does_not_have() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.split()[1:] == ["refused", str(1 << 26)]
+
+
+def test_list_operations_starts_nothing() -> None:
+    """What was looked up in the server is known to its children; a fork stays possible."""
+    code = """
+from sweeps.training.runtime import list_operations
+list_operations()
+import threading
+from pathlib import Path
+from tensorflow.python.eager import context
+from tensorflow.python.framework import op_def_registry
+print(op_def_registry.get("NoSuchOperation"), len(list(Path("/proc/self/task").iterdir())),
+      context.context()._initialized)
+"""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
+    )
+    assert ran.stdout.split() == ["None", "1", "False"]

@@ -124,9 +124,8 @@ def test_server_that_was_started_ahead_is_taken_once() -> None:
 
 def test_server_that_was_started_ahead_and_not_needed_ends() -> None:
     """A mistake in the space file leaves no process behind."""
-    with pytest.raises(ValueError, match="a mistake"), importing_ahead():
+    with importing_ahead():
         (ahead,) = fork_server._ahead
-        raise ValueError("a mistake")
     assert not _is_alive(ahead.pid)
     assert not fork_server._ahead
 
