@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sweeps.bundles import clean_child
+from sweeps.drafting import Drafting
 from sweeps.durable import (
     describe_full_disk,
     is_disk_full,
@@ -98,7 +100,12 @@ def conduct(  # noqa: PLR0913 - all of them differ from call to call
         record = {**began, **updates}
         known = know_space(spec, record)
         study = open_study(paths, known, sweep_id=record["sweep_id"], wait_for_space=space.wait)
-        with contextlib.closing(study), clean_child.open_runtimes() as runtimes:
+
+        def is_wanted() -> bool:
+            return stop.reason not in (INTERRUPTED, TERMINATED)
+
+        opened = clean_child.open_runtimes(is_wanted=is_wanted)
+        with contextlib.closing(study), opened as runtimes:
             # Not before the study was opened, which refuses another objective.
             more, changes = confirm(study)
             record |= more
@@ -120,9 +127,10 @@ def conduct(  # noqa: PLR0913 - all of them differ from call to call
                 runtimes,
             )
             add_trials(study)
-            reason = _run_trials(sweep)
-            if reason not in (INTERRUPTED, TERMINATED):
-                reason = _export_unless_stopped(sweep) or reason
+            with Drafting(_make_exporter(sweep), paths.root, is_wanted) as drafting:
+                reason = _run_trials(sweep, drafting)
+                if is_wanted():
+                    reason = _export_unless_stopped(sweep, drafting) or reason
     return replace(read(paths.root), stopped=reason)
 
 
@@ -137,8 +145,11 @@ def telling_full_disk(paths: SweepPaths) -> Iterator[None]:
         raise
 
 
-def _run_trials(sweep: _Sweep) -> str:
-    """Run trials until the target is reached; returns why it stopped earlier, or nothing."""
+def _run_trials(sweep: _Sweep, drafting: Drafting) -> str:
+    """Run trials until the target is reached; returns why it stopped earlier, or nothing.
+
+    The first worker that finds no trial left drafts the bundle of the leader so far.
+    """
     limits = sweep.spec.limits
     sweep.space.retry(lambda: prepare_extensions(sweep.paths, sweep.study))
     trials = [trial for trial in sweep.study.trials() if trial.state != "waiting"]
@@ -160,10 +171,17 @@ def _run_trials(sweep: _Sweep) -> str:
         if (ended := supervisor.supervise_next()) and (reason := failures.take(ended)):
             stop.ask(reason)
 
+    calls = itertools.count()
+
+    def work() -> None:
+        if next(calls) < num_left:
+            supervise()
+        elif (leader := sweep.study.leader()) and not _is_exported(sweep.paths, leader.number):
+            drafting.make(leader)
+
     with sweep.signals.draining():
-        for count, _ in enumerate(sweep.engine.dispatch(supervise, num_left, workers), 1):
-            if count > num_left - workers:  # a core is idle from now on
-                sweep.runtimes.start("tensorflow")
+        for _ in sweep.engine.dispatch(work, num_left + (workers > 1), workers):
+            pass
     # Without a leader it matters why, even where no trial is left.
     return "" if _is_done(sweep) and sweep.study.leader() else stop.reason
 
@@ -242,25 +260,28 @@ def _describe_start(sweep: _Sweep, trials: Sequence[TrialRecord], workers: int) 
     )
 
 
-def _export_unless_stopped(sweep: _Sweep) -> str:
+def _export_unless_stopped(sweep: _Sweep, drafting: Drafting) -> str:
     """Export the leader; returns the signal's reason where one came, and no half of a bundle."""
     try:
-        sweep.space.retry(lambda: _export_leader(sweep))
+        sweep.space.retry(lambda: _export_leader(sweep, drafting))
     except (KeyboardInterrupt, TerminatedError):
         return sweep.stop.reason
     return ""
 
 
-def _export_leader(sweep: _Sweep) -> None:
+def _export_leader(sweep: _Sweep, drafting: Drafting) -> None:
     leader = sweep.study.leader()
     if leader is None or _is_exported(sweep.paths, leader.number):
         return
     sweep.observer(Notice(f"exporting trial {leader.number:04d}"))
-
-    run_task = lend_to(sweep.engine.run_task, sweep.devices)
-    exporter = Exporter(sweep.paths, sweep.spec, sweep.record, run_task, sweep.runtimes)
-    manifest = exporter.export(leader, sweep.paths.bundle.root)
+    draft = drafting.take(leader)
+    manifest = _make_exporter(sweep).export(leader, sweep.paths.bundle.root, draft=draft)
     tell_failures(manifest, lambda text: sweep.observer(Notice(text)))
+
+
+def _make_exporter(sweep: _Sweep) -> Exporter:
+    run_task = lend_to(sweep.engine.run_task, sweep.devices)
+    return Exporter(sweep.paths, sweep.spec, sweep.record, run_task, sweep.runtimes)
 
 
 def _is_exported(paths: SweepPaths, number: int) -> bool:

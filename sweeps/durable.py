@@ -7,13 +7,15 @@ dies in between leaves a temporary name behind, which `remove_leftovers` clears 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,22 @@ def commit_dir(path: Path, fill: Callable[[Path], None]) -> None:
         raise
     sync_dir(path.parent)
     shutil.rmtree(older, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporary_dir(parent: Path) -> Iterator[Path]:
+    """Give an empty folder in `parent`, deleted in the end, or by `remove_leftovers` later."""
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_MARK, dir=parent) as folder:
+        yield Path(folder)
+
+
+def move_entries(source: Path, target: Path) -> None:
+    """Move all that lies in a folder into another one of the same file system.
+
+    Not durable by itself: this is for the function that `commit_dir` calls.
+    """
+    for entry in source.iterdir():
+        os.rename(entry, target / entry.name)  # noqa: PTH104
 
 
 def restore_dir(path: Path) -> None:

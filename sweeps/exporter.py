@@ -11,7 +11,14 @@ from typing import Any
 from sweeps.bundles import clean_child
 from sweeps.bundles.card import write_card
 from sweeps.bundles.curve import History, read_history
-from sweeps.bundles.export import Export, WriteModel, export_bundle, list_failures
+from sweeps.bundles.export import (
+    Draft,
+    Export,
+    WriteModel,
+    draft_bundle,
+    export_bundle,
+    list_failures,
+)
 from sweeps.bundles.origin import (
     describe_git,
     describe_machine,
@@ -49,15 +56,23 @@ class Exporter:
     runtimes: clean_child.Runtimes
 
     def export(
-        self, trial: TrialRecord, target: Path, formats: Sequence[str] | None = None
+        self,
+        trial: TrialRecord,
+        target: Path,
+        formats: Sequence[str] | None = None,
+        draft: Draft | None = None,
     ) -> dict[str, Any]:
-        """Write the bundle of a trial; returns what its manifest says.
+        """Write the bundle of a trial, or finish its `draft`; returns what its manifest says.
 
         Raises:
             BundleError: The model could not be exported as it was recorded.
             OSError: The disk is full.
         """
-        return self._write(target, self._plan(trial, {"task": "export"}, formats))
+        return self._write(target, self._plan(trial, {"task": "export"}, formats), draft=draft)
+
+    def draft(self, trial: TrialRecord, folder: Path) -> Draft:
+        """Write and prove a trial's model for a later `export`; raises as that does."""
+        return draft_bundle(folder, self._plan(trial, {"task": "export"}, None), self.runtimes)
 
     def export_ensemble(
         self, trials: Sequence[TrialRecord], target: Path, formats: Sequence[str]
@@ -105,7 +120,13 @@ class Exporter:
             self.spec.export.formats if formats is None else formats,
         )
 
-    def _write(self, target: Path, plan: Export, history: History | None = None) -> dict[str, Any]:
+    def _write(
+        self,
+        target: Path,
+        plan: Export,
+        history: History | None = None,
+        draft: Draft | None = None,
+    ) -> dict[str, Any]:
         if history is None:
             history = read_history(self.paths.trial(plan.trial.number).history)
 
@@ -113,7 +134,7 @@ class Exporter:
             write_card(bundle, manifest, history)
 
         plan = replace(plan, writers=(*plan.writers, write))
-        return export_bundle(target, plan, self.runtimes)
+        return export_bundle(target, plan, self.runtimes, draft)
 
     def _make_writer(self, task: Mapping[str, Any]) -> WriteModel:
         """Let a task of a trial process write the model."""

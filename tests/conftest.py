@@ -86,7 +86,7 @@ def _share_runtimes(runtimes: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let exports of this process use them: importing TensorFlow anew for each takes seconds."""
     from sweeps.bundles import clean_child
 
-    monkeypatch.setattr(clean_child, "open_runtimes", lambda: contextlib.nullcontext(runtimes))
+    monkeypatch.setattr(clean_child, "open_runtimes", lambda **_: contextlib.nullcontext(runtimes))
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +25,7 @@ from sweeps.worker.messages import Line, Message
 
 JOB_SECONDS = 1800.0
 """After so long a job is given up, unless the caller says otherwise."""
+_LOOK_MS = 100
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
@@ -53,9 +56,17 @@ class CleanChild:
     Args:
         runtime: What it is for: ``tensorflow``, which it imports at once, or another name.
         memory_bytes: Address space that it may use; None means no limit.
+        is_wanted: Looked at ten times a second; what it does is given up once it is False.
     """
 
-    def __init__(self, runtime: str, *, memory_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        runtime: str,
+        *,
+        memory_bytes: int | None = None,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._is_wanted = is_wanted
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket, self._line = ours, Line(ours)
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
@@ -77,10 +88,11 @@ class CleanChild:
         """Have a job done and give its result.
 
         Raises:
-            ChildError: It failed, took too long, or killed the process.
+            ChildError: It failed, took too long, killed the process, or is no longer wanted.
         """
         try:
             self._line.send(dict(job))
+            self._wait(timeout_seconds)
             self._socket.settimeout(timeout_seconds)
             answer = self._line.receive()
         except OSError:
@@ -90,6 +102,19 @@ class CleanChild:
         if "error" in answer:
             raise ChildError(answer["error"])
         return answer
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for the answer to begin, no longer than it is wanted.
+
+        Raises:
+            TimeoutError: It has not begun.
+        """
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        deadline = time.monotonic() + seconds
+        while not poll.poll(_LOOK_MS):
+            if time.monotonic() >= deadline or not self._is_wanted():
+                raise TimeoutError
 
     def close(self) -> None:
         """End the process and wait until it is gone. Twice is no mistake."""
@@ -108,6 +133,8 @@ class CleanChild:
         return {**kept, **_ENVIRONMENT, **own}
 
     def _explain_silence(self, seconds: float) -> str:
+        if not self._is_wanted():
+            return "it was no longer wanted."
         try:
             status = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
@@ -125,12 +152,18 @@ class Runtimes:
 
     Args:
         memory_bytes: As for `CleanChild`.
+        is_wanted: Likewise.
         timeout_seconds: When a job is given up.
     """
 
     def __init__(
-        self, *, memory_bytes: int | None = None, timeout_seconds: float = JOB_SECONDS
+        self,
+        *,
+        memory_bytes: int | None = None,
+        is_wanted: Callable[[], bool] = lambda: True,
+        timeout_seconds: float = JOB_SECONDS,
     ) -> None:
+        self._is_wanted = is_wanted
         self._memory_bytes = memory_bytes
         self._timeout_seconds = timeout_seconds
         self._children: dict[str, CleanChild] = {}
@@ -144,7 +177,9 @@ class Runtimes:
     def start(self, runtime: str) -> None:
         """Start a process ahead, so that it imports while something else goes on."""
         if runtime not in self._children:
-            self._children[runtime] = CleanChild(runtime, memory_bytes=self._memory_bytes)
+            self._children[runtime] = CleanChild(
+                runtime, memory_bytes=self._memory_bytes, is_wanted=self._is_wanted
+            )
 
     def ask(self, runtime: str, job: Mapping[str, Any]) -> Message:
         """Have a job done in the process of a runtime.
@@ -166,6 +201,6 @@ class Runtimes:
             self._children.popitem()[1].close()
 
 
-def open_runtimes() -> Runtimes:
+def open_runtimes(*, is_wanted: Callable[[], bool] = lambda: True) -> Runtimes:
     """Give the clean processes of one export; none of them is started yet."""
-    return Runtimes()
+    return Runtimes(is_wanted=is_wanted)

@@ -14,7 +14,7 @@ from sweeps.bundles.clean_child import Runtimes
 from sweeps.bundles.manifest import write_manifest
 from sweeps.bundles.proving import Model, make_formats
 from sweeps.bundles.texts import WRITERS, Writer
-from sweeps.durable import commit_dir
+from sweeps.durable import commit_dir, move_entries
 from sweeps.errors import BundleError
 from sweeps.paths import BundlePaths
 from sweeps.search.trials import TrialRecord
@@ -81,7 +81,36 @@ class Export:
     describe: Callable[[Found], Found] = _describe_nothing
 
 
-def export_bundle(target: Path, export: Export, runtimes: Runtimes) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Draft:
+    """A model that is written, scored and proven in its formats, but not published.
+
+    Attributes:
+        folder: Holds its files; publishing them leaves it empty.
+        found: What `Export.write_model` found.
+        formats: What the manifest says of each format.
+    """
+
+    folder: Path
+    found: Found
+    formats: Mapping[str, Any]
+
+
+def draft_bundle(folder: Path, export: Export, runtimes: Runtimes) -> Draft:
+    """Do of an export what takes long, in an empty folder; see `export_bundle`.
+
+    Raises:
+        BundleError: The model could not be exported, or does not reproduce its recorded value.
+    """
+    runtimes.start("tensorflow")  # it imports while the model is written and scored
+    found = export.write_model(export.trial.number, folder)
+    export.check(export.spec, export.trial, found)
+    return Draft(folder, found, _make_formats(export, BundlePaths(folder), found, runtimes))
+
+
+def export_bundle(
+    target: Path, export: Export, runtimes: Runtimes, draft: Draft | None = None
+) -> dict[str, Any]:
     """Write a trial's best model as a bundle.
 
     The written file is loaded and scored again, and every format is loaded in its own runtime,
@@ -93,6 +122,8 @@ def export_bundle(target: Path, export: Export, runtimes: Runtimes) -> dict[str,
         target: The bundle's folder, which is replaced in one step.
         export: What it is made of.
         runtimes: Where formats are written and proven.
+        draft: What `draft_bundle` has made of the same export, on the same file system. It is used
+            up.
 
     Returns:
         What the manifest says, but for the list of files.
@@ -101,14 +132,14 @@ def export_bundle(target: Path, export: Export, runtimes: Runtimes) -> dict[str,
         BundleError: The model could not be exported, or does not reproduce its recorded value.
     """
     manifests: list[dict[str, Any]] = []
-    runtimes.start("tensorflow")  # it imports while the model is written and scored
 
     def fill(folder: Path) -> None:
         bundle = BundlePaths(folder)
-        exported = export.write_model(export.trial.number, folder)
-        export.check(export.spec, export.trial, exported)
-        manifest = {**_describe(export, exported), **export.origin, **export.describe(exported)}
-        manifest["formats"] = _make_formats(export, bundle, exported, runtimes)
+        if draft:
+            move_entries(draft.folder, folder)
+        made = draft or draft_bundle(folder, export, runtimes)
+        manifest = {**_describe(export, made.found), **export.origin, **export.describe(made.found)}
+        manifest["formats"] = made.formats
         manifest |= _add_extras(export.spec, bundle)
         for write in export.writers:
             write(bundle, manifest)

@@ -37,6 +37,7 @@ class Engine(Protocol):
         timeout_seconds: float | None = None,
         stall_seconds: float | None = None,
         memory_bytes: int | None = None,
+        is_wanted: Callable[[], bool] | None = None,
     ) -> Message | Death:
         """Run one task and answer its questions until it ends.
 
@@ -50,6 +51,7 @@ class Engine(Protocol):
             timeout_seconds: When to kill the task; None means never.
             stall_seconds: When to kill a task that has sent no message for so long.
             memory_bytes: When to kill a task that holds more than this.
+            is_wanted: Looked at ten times a second; the task is killed once it is False.
         """
 
     def dispatch(

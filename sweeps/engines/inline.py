@@ -24,6 +24,7 @@ class InlineEngine:
         timeout_seconds: float | None = None,  # noqa: ARG002 - nobody is there to kill us
         stall_seconds: float | None = None,  # noqa: ARG002
         memory_bytes: int | None = None,  # noqa: ARG002
+        is_wanted: Callable[[], bool] | None = None,  # noqa: ARG002
     ) -> Message:
         """Run one task here and now."""
         return perform_task(request, answer)

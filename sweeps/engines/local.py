@@ -25,6 +25,7 @@ from sweeps.worker.trial_process import LOST_SUPERVISOR
 
 _LONGEST_END_SECONDS = 2.0
 _LONGEST_POLL_SECONDS = 20 * 24 * 3600.0
+_LOOK_SECONDS = 0.1
 _MAX_DEAD_SERVERS = 5
 """So many servers that die one after the other, and no task comes to its end, are too many."""
 
@@ -59,6 +60,7 @@ class LocalEngine:
         timeout_seconds: float | None = None,
         stall_seconds: float | None = None,
         memory_bytes: int | None = None,
+        is_wanted: Callable[[], bool] | None = None,
     ) -> Message | Death:
         """Run one task in a child of its own. It is gone when this returns, with all it started."""
         try:
@@ -66,7 +68,7 @@ class LocalEngine:
         except ForkServerError as error:
             return Death(None, reason=str(error))
         line = Line(connection)
-        clock = _Clock(timeout_seconds, stall_seconds)
+        clock = _Clock(timeout_seconds, stall_seconds, is_wanted)
         try:
             with self._memory.watching(child, memory_bytes) as watched:
                 result = _converse(line, child, answer, clock)
@@ -142,17 +144,28 @@ class LocalEngine:
 
 
 class _Clock:
-    """How much time a task has left."""
+    """How much time a task has left.
+
+    Attributes:
+        look_seconds: How long to wait at most before another look at it.
+    """
 
     def __init__(
-        self, timeout_seconds: float | None = None, stall_seconds: float | None = None
+        self,
+        timeout_seconds: float | None = None,
+        stall_seconds: float | None = None,
+        is_wanted: Callable[[], bool] | None = None,
     ) -> None:
+        self._is_wanted = is_wanted
+        self.look_seconds = _LONGEST_POLL_SECONDS if is_wanted is None else _LOOK_SECONDS
         self._stall_seconds = math.inf if stall_seconds is None else stall_seconds
         self._heard = time.monotonic()
         self._deadline = self._heard + (math.inf if timeout_seconds is None else timeout_seconds)
 
     @property
     def seconds_left(self) -> float:
+        if not self._is_still_wanted():
+            return 0.0
         return min(self._deadline, self._heard + self._stall_seconds) - time.monotonic()
 
     def note_answer(self, seconds: float) -> None:
@@ -161,20 +174,26 @@ class _Clock:
         self._deadline += seconds
 
     def explain(self, status: int | None) -> Death:
-        """Tell which time is up."""
+        """Tell why the time is up."""
+        if not self._is_still_wanted():
+            return Death(status, reason="it was no longer wanted, and was killed.")
         if time.monotonic() >= self._deadline:
             return Death(status, Cause.TIMEOUT)
         reason = f"nothing was heard of it for {self._stall_seconds:g} s, and it was killed."
         return Death(status, Cause.NO_PROGRESS, reason)
+
+    def _is_still_wanted(self) -> bool:
+        return self._is_wanted is None or self._is_wanted()
 
 
 def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message | Death:
     poll = select.poll()
     poll.register(line.fileno(), select.POLLIN)
     while True:
-        if not _wait_for_message(poll, clock.seconds_left):
+        if not _wait_for_message(poll, clock):
             child.write_stacks()
             child.kill()
+            line.close()  # it may not have been forked yet: then it ends by itself
             child.wait()
             return clock.explain(child.status)
         message = line.receive()
@@ -189,9 +208,12 @@ def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message |
         clock.note_answer(time.monotonic() - asked)
 
 
-def _wait_for_message(poll: select.poll, seconds: float) -> bool:
-    # No more than poll takes. What has come already is read even where the time is up.
-    return seconds > _LONGEST_POLL_SECONDS or bool(poll.poll(max(0.0, seconds) * 1000))
+def _wait_for_message(poll: select.poll, clock: _Clock) -> bool:
+    # What has come already is read even where the time is up.
+    while not poll.poll(1000 * max(0.0, min(clock.seconds_left, clock.look_seconds))):
+        if clock.seconds_left <= 0:
+            return False
+    return True
 
 
 def _explain_silence(child: Child) -> Death:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sweeps.worker.messages import Ask, Message
@@ -20,5 +20,6 @@ class RunTask(Protocol):
         timeout_seconds: float | None = None,
         stall_seconds: float | None = None,
         memory_bytes: int | None = None,
+        is_wanted: Callable[[], bool] | None = None,
     ) -> Message | Death:
         """Run one task and answer its questions until it ends."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sweeps.bundles.clean_child import Runtimes
-from sweeps.bundles.export import Export, export_bundle
+from sweeps.bundles.export import Export, draft_bundle, export_bundle
 from sweeps.bundles.load import find_bundle, load_bundle
 from sweeps.bundles.manifest import verify_files
 from sweeps.bundles.verify import verify
@@ -112,6 +112,22 @@ def test_export_bundle_writes_model_and_manifest(paths: SweepPaths, export: Expo
     }
     assert list(manifest["files"]) == ["MLmodel", "model.keras", "requirements.txt"]
     assert os.listdir(paths.root) == ["bundle"]  # noqa: PTH208
+
+
+def test_export_bundle_of_a_draft_is_the_same_bundle(
+    paths: SweepPaths, runtimes: Runtimes, tmp_path: Path
+) -> None:
+    """What takes long may have been done before; the draft's folder is empty then."""
+    plan = Export(make_spec(), make_trial(), write_model(0.5), {"versions": VERSIONS}, ["keras"])
+    export_bundle(paths.bundle.root, plan, runtimes)
+    manifest = verify_files(paths.bundle)
+    folder = tmp_path / "draft"
+    folder.mkdir()
+    draft = draft_bundle(folder, plan, runtimes)
+    export_bundle(paths.bundle.root, plan, runtimes, draft)
+    drafted = verify_files(paths.bundle)
+    assert {**drafted, "created": ""} == {**manifest, "created": ""}
+    assert os.listdir(folder) == []  # noqa: PTH208
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,9 @@ def test_clock_takes_the_time_that_is_up_first() -> None:
     assert _Clock(0.0, None).explain(-9).cause == Cause.TIMEOUT
     assert 8 < _Clock(9.0, 60.0).seconds_left <= 9
     assert 8 < _Clock(60.0, 9.0).seconds_left <= 9
+    unwanted = _Clock(9.0, 9.0, lambda: False)
+    assert unwanted.seconds_left == 0
+    assert unwanted.explain(-9).reason == "it was no longer wanted, and was killed."
 
 
 def test_message_that_came_in_time_is_read_after_it() -> None:
@@ -109,3 +112,14 @@ def make_spec(data: str) -> dict[str, Any]:
     objective = Objective(metric="loss", direction="minimize")
     spec = SweepSpec(name="n", model=f"{target}build", data=target + data, objective=objective)
     return spec_to_json(spec)
+
+
+def test_task_that_nobody_wants_ends_before_its_process_is_there(
+    local_engine: LocalEngine,
+) -> None:
+    """It is given up at once, also where the server has not told yet which process it is."""
+    ended = local_engine.run_task(
+        {"task": "inspect", "threads": 1}, lambda _: {}, is_wanted=lambda: False
+    )
+    assert isinstance(ended, Death)
+    assert ended.reason == "it was no longer wanted, and was killed."

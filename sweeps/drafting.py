@@ -1,0 +1,56 @@
+"""Exports the leader of the moment while the last trials run, so that the end need not wait."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sweeps.bundles.export import Draft
+from sweeps.durable import temporary_dir
+from sweeps.errors import SweepsError
+from sweeps.exporter import Exporter
+from sweeps.search.trials import TrialRecord
+
+
+class Drafting:
+    """Writes and proves a bundle before it is known whether it will be needed. Use it as a context.
+
+    Args:
+        exporter: Exports trials of the sweep.
+        root: The sweep's folder. A draft lies there under a temporary name.
+        is_wanted: A draft in the making is given up once it is False.
+    """
+
+    def __init__(self, exporter: Exporter, root: Path, is_wanted: Callable[[], bool]) -> None:
+        run_task = partial(exporter.run_task, is_wanted=is_wanted)
+        self._exporter = replace(exporter, run_task=run_task)
+        self._root = root
+        self._folders = contextlib.ExitStack()
+        self._made: tuple[int, Draft] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._folders.close()
+
+    def make(self, leader: TrialRecord) -> None:
+        """Draft the bundle of a trial. What goes wrong, the export at the end finds and tells."""
+        with contextlib.suppress(SweepsError, OSError):
+            folder = self._folders.enter_context(temporary_dir(self._root))
+            self._made = leader.number, self._exporter.draft(leader, folder)
+
+    def take(self, leader: TrialRecord) -> Draft | None:
+        """Give the draft where it is this trial's, and only once."""
+        (number, draft), self._made = self._made or (None, None), None
+        return draft if number == leader.number else None
