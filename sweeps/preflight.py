@@ -303,7 +303,7 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
         name, job = next(jobs)
         return name, job()
 
-    results: dict[str, Any] = dict(engine.dispatch(run_next, count=2, workers=2))
+    results: dict[str, Any] = dict(engine.dispatch(run_next, 2, 2))
     discovery, found = results["discovery"], results["inspection"]
     if isinstance(found, Death):
         reason = explain_death(found).reason
