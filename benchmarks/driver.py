@@ -141,7 +141,10 @@ def run_sweep(trials: int, workers: int, folder: Path, options: Mapping[str, str
     fork_server._START = _START  # noqa: SLF001 - what this benchmark puts in its place
     engine = LocalEngine()
     try:
-        with mock.patch("sweeps.conductor._export_leader"):  # there is no model
+        with (  # there is no model
+            mock.patch("sweeps.conductor._export_leader"),
+            mock.patch("sweeps.drafting.Drafting.make"),
+        ):
             conduct(paths, spec, engine, watch)
     finally:
         engine.close()

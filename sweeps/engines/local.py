@@ -157,7 +157,7 @@ class _Clock:
         is_wanted: Callable[[], bool] | None = None,
     ) -> None:
         self._is_wanted = is_wanted
-        self.look_seconds = _LONGEST_POLL_SECONDS if is_wanted is None else _LOOK_SECONDS
+        self.look_seconds = math.inf if is_wanted is None else _LOOK_SECONDS
         self._stall_seconds = math.inf if stall_seconds is None else stall_seconds
         self._heard = time.monotonic()
         self._deadline = self._heard + (math.inf if timeout_seconds is None else timeout_seconds)
@@ -209,11 +209,14 @@ def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message |
 
 
 def _wait_for_message(poll: select.poll, clock: _Clock) -> bool:
-    # What has come already is read even where the time is up.
-    while not poll.poll(1000 * max(0.0, min(clock.seconds_left, clock.look_seconds))):
+    """Wait until there is something to read; False where there is nothing when the time is up."""
+    while (seconds := min(clock.seconds_left, clock.look_seconds)) < _LONGEST_POLL_SECONDS:
+        # What has come already is read even where the time is up.
+        if poll.poll(1000 * max(0.0, seconds)):
+            return True
         if clock.seconds_left <= 0:
             return False
-    return True
+    return True  # there is no limit, and who reads waits
 
 
 def _explain_silence(child: Child) -> Death:

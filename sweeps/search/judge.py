@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Set
+from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING
 
 from optuna.storages import BaseStorage
 
 from sweeps.search.extensions import hide_extensions
 from sweeps.search.options import load_options
-from sweeps.search.primary import PrimaryStudy
+from sweeps.search.primary import PrimaryStudy, WholeStudy
 from sweeps.search.pruners import PRUNERS
 from sweeps.search.records import EXTENDS, NOT_FINITE
 from sweeps.search.window import Window
@@ -29,6 +29,7 @@ class Judge:
         storage: Optuna's view of the study's journal.
         name: The study in it.
         extensions: Numbers of the trials that extend others; looked at again each time.
+        list_some: As `WholeStudy` takes it, without these.
         window: What trials may know of each other; None where there is no rule for it.
 
     Raises:
@@ -41,6 +42,7 @@ class Judge:
         storage: BaseStorage,
         name: str,
         extensions: Set[int],
+        list_some: Callable[[Sequence[int], int], list[FrozenTrial]],
         window: Window | None,
     ) -> None:
         self._spec = spec
@@ -49,7 +51,7 @@ class Judge:
         self._window = window
         member, options = load_options(PRUNERS, spec.pruner)
         self._pruner = member.create(options, epochs=count_epochs(spec), seed=spec.seed)
-        self._study = PrimaryStudy(name, hide_extensions(storage, extensions))
+        self._study = WholeStudy(name, hide_extensions(storage, extensions), list_some)
 
     def is_weak(self, trial: FrozenTrial, epoch: int) -> bool:
         """Tell whether a running trial should end after an epoch that it has reported.

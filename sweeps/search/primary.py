@@ -7,7 +7,10 @@ values are the ones that trials report.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import optuna
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -30,3 +33,22 @@ class PrimaryStudy(optuna.Study):
         sign = 1.0 if self.direction == StudyDirection.MINIMIZE else -1.0
         complete = self.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return min(complete, key=lambda trial: sign * trial.values[0])
+
+
+class WholeStudy(PrimaryStudy):
+    """A primary study that shows all trials, and can be asked for some of them.
+
+    Args:
+        study_name: Its name.
+        storage: Where it lies.
+        list_some: Lists some trials, by their numbers, and all from a number on.
+    """
+
+    def __init__(
+        self,
+        study_name: str,
+        storage: BaseStorage,
+        list_some: Callable[[Sequence[int], int], list[FrozenTrial]],
+    ) -> None:
+        super().__init__(study_name, storage)
+        self.list_some = list_some

@@ -76,7 +76,9 @@ class Study:
         self._declared = {parameter.name: parameter for parameter in spec.parameters}
         self._proposer = Proposer(spec, storage, name, self._store.extensions)
         self._window = find_window(spec)
-        self._judge = Judge(spec, storage, name, self._store.extensions, self._window)
+        self._judge = Judge(
+            spec, storage, name, self._store.extensions, self._store.list_some, self._window
+        )
         self._metrics = [objective.metric for objective in spec.objectives]
         self._finished = FinishedTrials(spec)
         ended = (trial for trial in self._store.list_trials() if trial.state.is_finished())

@@ -56,6 +56,7 @@ class TrialStore:
         self._distributions: dict[str, BaseDistribution] = {}
         self._queued: deque[int] = deque()
         self._running: set[int] = set()
+        self._ids: dict[int, int] = {}
         self.extensions: set[int] = set()
         trials = self.list_trials()
         for trial in trials:
@@ -70,6 +71,11 @@ class TrialStore:
     def list_trials(self) -> list[FrozenTrial]:
         """List all trials in the order of their numbers."""
         return self._storage.get_all_trials(self._study_id, deepcopy=False)
+
+    def list_some(self, numbers: Sequence[int], first: int) -> list[FrozenTrial]:
+        """List some trials and all from `first` on, but for those that extend others."""
+        wanted = (*numbers, *range(first, self.num_trials))
+        return [self.read(number) for number in wanted if number not in self.extensions]
 
     def list_running(self) -> list[FrozenTrial]:
         """List the trials that have begun and not ended, without a look at all the others."""
@@ -174,7 +180,11 @@ class TrialStore:
         return self.num_trials - 1
 
     def _id_of(self, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        if number not in self._ids:
+            self._ids[number] = self._storage.get_trial_id_from_study_id_trial_number(
+                self._study_id, number
+            )
+        return self._ids[number]
 
     def _check_compatible(self, name: str, distribution: BaseDistribution) -> None:
         """Refuse before Optuna does, which writes the record first and raises then."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Sequence
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from sweeps.search.primary import WholeStudy
 from sweeps.search.pruners._brackets import BracketPruner, find_bracket, list_rungs, share_trials
 from sweeps.search.pruners._halving import HalvingPruner, find_new_rungs
 
@@ -97,3 +99,28 @@ def test_brackets_compare_trials_of_one_bracket_only():
         is_first = bracket not in brackets[:number]
         assert pruner.prune(study, study.trials[number]) is not is_first
     assert set(brackets) == {0, 1, 2}
+
+
+def test_halving_looks_only_at_trials_that_are_new_or_had_not_ended() -> None:
+    """Where it can ask for some trials, thousands of ended ones cost nothing, and decide alike."""
+    asked: list[list[int]] = []
+    study = optuna.create_study(direction="maximize")
+
+    def list_some(numbers: Sequence[int], first: int) -> list[FrozenTrial]:
+        trials = study.get_trials(deepcopy=False)
+        asked.append([*numbers, *range(first, len(trials))])
+        return [trials[number] for number in asked[-1]]
+
+    whole = WholeStudy(study.study_name, study._storage, list_some)
+    quick, slow = HalvingPruner(1, 3), HalvingPruner(1, 3)
+    for number in range(60):
+        trial = study.ask()
+        for epoch in (1, 2, 3):
+            trial.report((number * 37 % 60) * epoch, epoch)
+            frozen = study._storage.get_trial(trial._trial_id)
+            pruned = quick.prune(whole, frozen)
+            assert pruned == slow.prune(study, frozen)
+            if pruned:
+                break
+        study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+    assert max(map(len, asked)) == 2  # the one before, ended meanwhile, and itself

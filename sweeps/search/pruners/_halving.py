@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from optuna.pruners import BasePruner
 from optuna.study import StudyDirection
+
+from sweeps.search.primary import WholeStudy
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -44,7 +46,8 @@ class HalvingPruner(BasePruner):
         self._reduction_factor = reduction_factor
         self._competes = competes
         self._study: Study | None = None
-        self._num_remembered = 0
+        self._next = 0
+        self._open: list[FrozenTrial] = []
         self._losses: dict[int, list[float]] = {}
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
@@ -61,37 +64,48 @@ class HalvingPruner(BasePruner):
         sign = 1.0 if study.direction == StudyDirection.MINIMIZE else -1.0
         own = _value_at(trial.intermediate_values, rung)
         assert own is not None, "the last report reached this rung"
-        trials = study.get_trials(deepcopy=False)
-        self._remember(study, trials, sign)
+        self._look(study, sign)
         ended = self._losses[rung]
-        others = self._list_values(trials[self._num_remembered :], trial.number, rung)
+        others = self._list_values(trial.number, rung)
         num_better = bisect_left(ended, sign * own)
         num_better += sum(sign * value < sign * own for value in others)
         num_promoted = (1 + len(ended) + len(others)) // self._reduction_factor
         return num_better < max(num_promoted, 1)
 
-    def _remember(self, study: Study, trials: Sequence[FrozenTrial], sign: float) -> None:
-        """Note the values of the trials up to the first that has not ended."""
+    def _look(self, study: Study, sign: float) -> None:
+        """Look at the trials that are new or had not ended, and remember those that have now."""
         if study is not self._study:  # another view may show other trials
-            self._study, self._num_remembered = study, 0
+            self._study, self._next, self._open = study, 0, []
             self._losses = defaultdict(list)
-        for trial in trials[self._num_remembered :]:
-            if not trial.state.is_finished():
-                return
-            self._num_remembered += 1
-            if self._competes is None or self._competes(trial.number):
-                reports = trial.intermediate_values
-                for rung in find_new_rungs(
-                    [max(reports, default=0)], self._min_epochs, self._reduction_factor
-                ):
-                    value = _value_at(reports, rung)
-                    assert value is not None, "the last report reached this rung"
-                    insort(self._losses[rung], sign * value)
+        trials = self._list_unknown(study)
+        self._open = [trial for trial in trials if not trial.state.is_finished()]
+        for trial in trials:
+            self._next = max(self._next, trial.number + 1)
+            if trial.state.is_finished():
+                self._remember(trial, sign)
 
-    def _list_values(self, trials: Sequence[FrozenTrial], number: int, rung: int) -> list[float]:
+    def _list_unknown(self, study: Study) -> list[FrozenTrial]:
+        numbers = [trial.number for trial in self._open]
+        if isinstance(study, WholeStudy):
+            return study.list_some(numbers, self._next)
+        trials = study.get_trials(deepcopy=False)
+        return [each for each in trials if each.number >= self._next or each.number in numbers]
+
+    def _remember(self, trial: FrozenTrial, sign: float) -> None:
+        if self._competes is not None and not self._competes(trial.number):
+            return
+        reports = trial.intermediate_values
+        last = max(reports, default=0)
+        for rung in find_new_rungs([last], self._min_epochs, self._reduction_factor):
+            value = _value_at(reports, rung)
+            assert value is not None, "the last report reached this rung"
+            insort(self._losses[rung], sign * value)
+
+    def _list_values(self, number: int, rung: int) -> list[float]:
+        """List the values on a rung of the other trials that have not ended."""
         values = [
             _value_at(trial.intermediate_values, rung)
-            for trial in trials
+            for trial in self._open
             if trial.number != number and (self._competes is None or self._competes(trial.number))
         ]
         return [value for value in values if value is not None]
