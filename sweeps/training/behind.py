@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
+
+_HEAD_START_SECONDS = 0.002
+"""By then the training computes again, and does not need the interpreter that jobs would take."""
 
 
 class Behind:
@@ -38,9 +42,7 @@ class Behind:
 
     def start(self) -> None:
         """Begin with the jobs handed in; until then nothing takes time from who hands them in."""
-        if self._pool is not None and self._jobs:
-            jobs, self._jobs = self._jobs, []
-            self._running = self._pool.submit(_do, jobs)
+        self._start(_HEAD_START_SECONDS)
 
     def settle(self) -> None:
         """Wait until all jobs are done, or one has failed, after which none is done.
@@ -48,10 +50,15 @@ class Behind:
         Raises:
             Exception: What that one has raised.
         """
-        self.start()
+        self._start(0.0)
         running, self._running = self._running, None
         if running is not None:
             running.result()
+
+    def _start(self, head_start: float) -> None:
+        if self._pool is not None and self._jobs:
+            jobs, self._jobs = self._jobs, []
+            self._running = self._pool.submit(_do, jobs, head_start)
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +76,7 @@ class Behind:
             self._pool.shutdown()
 
 
-def _do(jobs: Sequence[Callable[[], None]]) -> None:
+def _do(jobs: Sequence[Callable[[], None]], head_start: float) -> None:
+    time.sleep(head_start)
     for job in jobs:
         job()

@@ -51,7 +51,8 @@ class Snapshot:
     """
 
     def __init__(self, variables: Sequence[Any]) -> None:
-        self._values = [tf.identity(variable.value) for variable in variables]
+        # No copies: an update in place makes one first of what somebody else still reads.
+        self._values = [tf.convert_to_tensor(variable.value) for variable in variables]
 
     def arrays(self) -> list[np.ndarray[Any, Any]]:
         """Give the values in the order of the variables; not to be written to."""

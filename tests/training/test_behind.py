@@ -135,3 +135,19 @@ def test_train_trial_whose_disk_is_full_behind_reports_nothing_more(
     best = BestStore(TrialPaths(tmp_path)).find_best()
     assert best is not None
     assert best.epoch == 1
+
+
+def test_started_jobs_give_the_training_a_head_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would take the interpreter from a thread that is about to compute without it."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    done: list[str] = []
+    with Behind() as jobs:
+        jobs.submit(lambda: done.append("after an epoch"))
+        jobs.start()
+        jobs.settle()
+        assert seconds[0] > 0
+        jobs.submit(lambda: done.append("waited for"))
+        jobs.settle()
+    assert seconds[1:] == [0.0]
+    assert done == ["after an epoch", "waited for"]
