@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sweeps.bundles import clean_child
+from sweeps.bundles.manifest import read_manifest
 from sweeps.drafting import Drafting
 from sweeps.durable import (
     describe_full_disk,
@@ -34,7 +35,7 @@ from sweeps.worker.disk_space import DiskSpace
 from sweeps.worker.events import Notice, Observer, SweepStarted
 from sweeps.worker.extensions import prepare_extensions
 from sweeps.worker.failures import Failures
-from sweeps.worker.limits import INTERRUPTED, TERMINATED, Stop, count_cores, divide_cores
+from sweeps.worker.limits import Stop, count_cores, divide_cores
 from sweeps.worker.memory import read_room
 from sweeps.worker.memory_share import share_memory
 from sweeps.worker.signals import Signals
@@ -100,11 +101,7 @@ def conduct(  # noqa: PLR0913 - all of them differ from call to call
         record = {**began, **updates}
         known = know_space(spec, record)
         study = open_study(paths, known, sweep_id=record["sweep_id"], wait_for_space=space.wait)
-
-        def is_wanted() -> bool:
-            return stop.reason not in (INTERRUPTED, TERMINATED)
-
-        opened = clean_child.open_runtimes(is_wanted=is_wanted)
+        opened = clean_child.open_runtimes(is_wanted=lambda: not stop.is_by_signal)
         with contextlib.closing(study), opened as runtimes:
             # Not before the study was opened, which refuses another objective.
             more, changes = confirm(study)
@@ -127,9 +124,9 @@ def conduct(  # noqa: PLR0913 - all of them differ from call to call
                 runtimes,
             )
             add_trials(study)
-            with Drafting(_make_exporter(sweep), paths.root, is_wanted) as drafting:
+            with Drafting(_make_exporter(sweep), paths.root, stop) as drafting:
                 reason = _run_trials(sweep, drafting)
-                if is_wanted():
+                if not stop.is_by_signal:
                     reason = _export_unless_stopped(sweep, drafting) or reason
     return replace(read(paths.root), stopped=reason)
 
@@ -285,5 +282,5 @@ def _make_exporter(sweep: _Sweep) -> Exporter:
 
 
 def _is_exported(paths: SweepPaths, number: int) -> bool:
-    manifest = read(paths.root).manifest
-    return manifest is not None and manifest["trial"] == number
+    bundle = paths.bundle
+    return bundle.manifest.exists() and read_manifest(bundle)["trial"] == number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from sweeps.durable import temporary_dir
 from sweeps.errors import SweepsError
 from sweeps.exporter import Exporter
 from sweeps.search.trials import TrialRecord
+from sweeps.worker.limits import Stop
 
 
 class Drafting:
@@ -23,11 +23,11 @@ class Drafting:
     Args:
         exporter: Exports trials of the sweep.
         root: The sweep's folder. A draft lies there under a temporary name.
-        is_wanted: A draft in the making is given up once it is False.
+        stop: A draft in the making is given up where a signal asks to stop.
     """
 
-    def __init__(self, exporter: Exporter, root: Path, is_wanted: Callable[[], bool]) -> None:
-        run_task = partial(exporter.run_task, is_wanted=is_wanted)
+    def __init__(self, exporter: Exporter, root: Path, stop: Stop) -> None:
+        run_task = partial(exporter.run_task, is_wanted=lambda: not stop.is_by_signal)
         self._exporter = replace(exporter, run_task=run_task)
         self._root = root
         self._folders = contextlib.ExitStack()

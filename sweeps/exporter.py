@@ -116,7 +116,7 @@ class Exporter:
             self.spec,
             trial,
             self._make_writer(task),
-            self._describe_origin(),
+            {},  # nobody needs it before the bundle is written
             self.spec.export.formats if formats is None else formats,
         )
 
@@ -133,7 +133,8 @@ class Exporter:
         def write(bundle: BundlePaths, manifest: Mapping[str, Any]) -> None:
             write_card(bundle, manifest, history)
 
-        plan = replace(plan, writers=(*plan.writers, write))
+        origin = self._describe_origin()
+        plan = replace(plan, origin=origin, writers=(*plan.writers, write))
         return export_bundle(target, plan, self.runtimes, draft)
 
     def _make_writer(self, task: Mapping[str, Any]) -> WriteModel:

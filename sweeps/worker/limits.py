@@ -42,6 +42,11 @@ class Stop:
         return bool(self.reason)
 
     @property
+    def is_by_signal(self) -> bool:
+        """Whether Ctrl-C or SIGTERM came: nothing goes on then that `resume` can do as well."""
+        return self.reason in (INTERRUPTED, TERMINATED)
+
+    @property
     def is_urgent(self) -> bool:
         """Whether what runs is to be saved in the middle of its epoch.
 
