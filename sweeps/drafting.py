@@ -46,11 +46,15 @@ class Drafting:
 
     def make(self, leader: TrialRecord) -> None:
         """Draft the bundle of a trial. What goes wrong, the export at the end finds and tells."""
-        with contextlib.suppress(SweepsError, OSError):
-            folder = self._folders.enter_context(temporary_dir(self._root))
+        with contextlib.suppress(SweepsError, OSError), contextlib.ExitStack() as folders:
+            folder = folders.enter_context(temporary_dir(self._root))
             self._made = leader.number, self._exporter.draft(leader, folder)
+            self._folders = folders.pop_all()  # what has failed frees its disk at once
 
     def take(self, leader: TrialRecord) -> Draft | None:
-        """Give the draft where it is this trial's, and only once."""
+        """Give the draft where it is this trial's, and only once; else free its disk."""
         (number, draft), self._made = self._made or (None, None), None
-        return draft if number == leader.number else None
+        if number == leader.number:
+            return draft
+        self._folders.close()
+        return None

@@ -102,19 +102,23 @@ def test_last_trial_that_is_better_is_exported_instead(
 def test_draft_that_fails_is_made_again_in_the_end(
     make_space: MakeSpace, tmp_path: Path, watched: Watched, events: list[str]
 ) -> None:
-    """A process that dies while it drafts costs nothing but its time."""
+    """A process that dies while it drafts costs its time; its disk is free at once."""
     original = watched._engine.run_task
+    left: list[Path] = []
 
     def run_task(request: Mapping[str, Any], answer: Any, **limits: Any) -> Any:
         if request["task"] == "export" and "is_wanted" in limits:
             limits["is_wanted"] = lambda: False  # it is killed at once
-        return original(request, answer, **limits)
+        ended = original(request, answer, **limits)
+        if request.get("number") == 1:
+            left.extend((tmp_path / "tiny").glob(f"{TEMPORARY_MARK}*"))
+        return ended
 
     watched._engine = _With(watched._engine, run_task)  # type: ignore[assignment]
-    report = sweeps.run(
-        make_space(limits=TWO, pruner="none"), results=tmp_path, enqueue=[GOOD, BAD]
-    )
+    space = make_space(limits=TWO, pruner="none")
+    report = sweeps.run(space, results=tmp_path, enqueue=[GOOD, BAD])
     assert events.count("export begins") == 2
+    assert left == []
     assert report.manifest is not None
     assert report.manifest["trial"] == 0
 
