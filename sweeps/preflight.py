@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -292,19 +293,15 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
     run_task = lend_to(engine.run_task, open_devices(spec.resources))
     begin = {"spec": spec_to_json(spec), "values": _default_values(spec.parameters)}
     request = {"task": "inspect", "threads": threads}
-    jobs = iter(
-        (
-            ("discovery", lambda: discover(run_task, spec, threads=threads)),
-            ("inspection", lambda: run_task(request, lambda _: begin)),
-        )
+    is_over = threading.Event()
+    inspection = engine.begin(
+        lambda: run_task(request, lambda _: begin, is_wanted=lambda: not is_over.is_set())
     )
-
-    def run_next() -> tuple[str, Any]:
-        name, job = next(jobs)
-        return name, job()
-
-    results: dict[str, Any] = dict(engine.dispatch(run_next, 2, 2))
-    discovery, found = results["discovery"], results["inspection"]
+    try:
+        discovery = discover(run_task, spec, threads=threads)
+        found = inspection()
+    finally:
+        is_over.set()  # where the discovery was given up, so is this
     if isinstance(found, Death):
         reason = explain_death(found).reason
         raise CheckError([Problem(str(space), "model", f"loading data and model: {reason}")])

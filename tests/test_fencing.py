@@ -313,6 +313,9 @@ class ForgetfulEngine:
         """Leave that to the real one."""
         self._engine.hold_data(target, seed)
 
+    def begin(self, job: Callable[[], Any]) -> Callable[[], Any]:
+        return self._engine.begin(job)
+
     def run_task(self, request: Mapping[str, Any], answer: Ask, **limits: Any) -> Message | Death:
         if request["task"] != "trial":
             self._over.set()

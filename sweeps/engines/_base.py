@@ -54,6 +54,12 @@ class Engine(Protocol):
             is_wanted: Looked at ten times a second; the task is killed once it is False.
         """
 
+    def begin(self, job: Callable[[], Result]) -> Callable[[], Result]:
+        """Begin a job beside what the caller does next; gives what waits for its result.
+
+        An engine that does one thing at a time does it first. What the job raises, waiting raises.
+        """
+
     def dispatch(
         self, supervise: Callable[[], Result], count: int, workers: int
     ) -> Iterator[Result]:

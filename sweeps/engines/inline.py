@@ -29,6 +29,11 @@ class InlineEngine:
         """Run one task here and now."""
         return perform_task(request, answer)
 
+    def begin(self, job: Callable[[], Result]) -> Callable[[], Result]:
+        """Do it here and now."""
+        result = job()
+        return lambda: result
+
     def dispatch(
         self,
         supervise: Callable[[], Result],

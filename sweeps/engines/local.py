@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import joblib
@@ -83,6 +84,19 @@ class LocalEngine:
         if watched.verdict and isinstance(result, Death):
             return Death(result.status, Cause.OUT_OF_MEMORY, watched.verdict)
         return result
+
+    def begin(self, job: Callable[[], Result]) -> Callable[[], Result]:
+        """Do a job in a thread, which mostly waits. It ends with the engine's processes."""
+        future: Future[Result] = Future()
+
+        def do() -> None:
+            try:
+                future.set_result(job())
+            except BaseException as error:  # noqa: BLE001 - raised where the result is waited for
+                future.set_exception(error)
+
+        threading.Thread(target=do, name="job", daemon=True).start()
+        return future.result
 
     def dispatch(
         self, supervise: Callable[[], Result], count: int, workers: int
