@@ -124,7 +124,7 @@ def conduct(  # noqa: PLR0913 - all of them differ from call to call
                 runtimes,
             )
             add_trials(study)
-            with Drafting(_make_exporter(sweep), paths.root, stop) as drafting:
+            with contextlib.closing(Drafting(_make_exporter(sweep), paths.root, stop)) as drafting:
                 reason = _run_trials(sweep, drafting)
                 if not stop.is_by_signal:
                     reason = _export_unless_stopped(sweep, drafting) or reason

@@ -6,8 +6,6 @@ import contextlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sweeps.bundles.export import Draft
 from sweeps.durable import temporary_dir
@@ -18,7 +16,7 @@ from sweeps.worker.limits import Stop
 
 
 class Drafting:
-    """Writes and proves a bundle before it is known whether it will be needed. Use it as a context.
+    """Writes and proves a bundle before it is known whether it will be needed. Close it in the end.
 
     Args:
         exporter: Exports trials of the sweep.
@@ -33,15 +31,8 @@ class Drafting:
         self._folders = contextlib.ExitStack()
         self._made: tuple[int, Draft] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Delete what is left of a draft."""
         self._folders.close()
 
     def make(self, leader: TrialRecord) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sweeps.causes import Cause
+from sweeps.engines.inline import InlineEngine
 from sweeps.engines.local import LocalEngine, _Clock, _converse
 from sweeps.spec.model import Objective, SweepSpec, spec_to_json
 from sweeps.worker import memory
@@ -123,3 +124,16 @@ def test_task_that_nobody_wants_ends_before_its_process_is_there(
     )
     assert isinstance(ended, Death)
     assert ended.reason == "it was no longer wanted, and was killed."
+
+
+@pytest.mark.parametrize("kind", [LocalEngine, InlineEngine])
+def test_begin_gives_what_a_job_gives_or_raises(kind: type, local_engine: LocalEngine) -> None:
+    """Beside the caller or before it, nothing of a job is lost."""
+    engine = local_engine if kind is LocalEngine else InlineEngine()
+    assert engine.begin(lambda: 3)() == 3
+
+    def fail() -> None:
+        raise ValueError("a mistake")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        engine.begin(fail)()

@@ -26,11 +26,10 @@ def test_limit_memory_refuses_what_the_machine_does_not_have() -> None:
 
 
 def test_list_operations_starts_nothing() -> None:
-    """What was looked up in the server is known to its children; a fork stays possible."""
+    """It starts no thread and no TensorFlow context, so that a fork stays possible."""
     code = """
 from sweeps.training.runtime import list_operations
 list_operations()
-import threading
 from pathlib import Path
 from tensorflow.python.eager import context
 from tensorflow.python.framework import op_def_registry
