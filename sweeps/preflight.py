@@ -291,22 +291,30 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
     threads = divide_cores("auto", 1).threads
     engine.hold_data(spec.data, spec.seed)
     run_task = lend_to(engine.run_task, open_devices(spec.resources))
-    begin = {"spec": spec_to_json(spec), "values": _default_values(spec.parameters)}
-    request = {"task": "inspect", "threads": threads}
     is_over = threading.Event()
-    inspection = engine.begin(
-        lambda: run_task(request, lambda _: begin, is_wanted=lambda: not is_over.is_set())
-    )
+
+    def look(values: dict[str, Any]) -> Message | Death:
+        return run_task(
+            {"task": "inspect", "threads": threads},
+            lambda _: {"spec": spec_to_json(spec), "values": values},
+            is_wanted=lambda: not is_over.is_set(),
+        )
+
+    given = _default_values(spec.parameters)
+    inspection = engine.begin(lambda: look(given))
     try:
         discovery = discover(run_task, spec, threads=threads)
         found = inspection()
+        known = discovery.space
+        problems = find_space_problems(spec, known, str(space)) if discovery.is_built else []
+        values = given if problems else _default_values(known.parameters)
+        if any(values.get(each.name) != given.get(each.name) for each in spec.parameters):
+            found = look(values)  # a parameter of the file depends on one of the code
     finally:
         is_over.set()  # where the discovery was given up, so is this
     if isinstance(found, Death):
         reason = explain_death(found).reason
         raise CheckError([Problem(str(space), "model", f"loading data and model: {reason}")])
-    known = discovery.space
-    problems = find_space_problems(spec, known, str(space)) if discovery.is_built else []
     problems += locate_problems(space, found["problems"])
     if problems:
         raise CheckError(problems, found["traceback"])

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import sweeps
 from sweeps.errors import SpecError
 from sweeps.preflight import load_space
+from tests.conftest import MakeSpace
 
 
 def find_problems(folder: Path, text: str, metric: str = "val_loss") -> list[str]:
@@ -70,3 +72,24 @@ def test_load_space_save_freq_in_batches_is_refused_beside_repeats(tmp_path: Pat
 def test_load_space_takes_every_argument_of_model_checkpoint(tmp_path: Path, text: str) -> None:
     """What Keras knows is understood."""
     assert find_problems(tmp_path, text) == []
+
+
+@pytest.mark.usefixtures("shared_engine")
+def test_check_parameter_of_the_file_below_one_of_the_code(
+    make_space: MakeSpace, tmp_path: Path
+) -> None:
+    """The model is looked at with what a trial would have, once the code has told the parent."""
+    code = tmp_path / "opened_model.py"
+    code.write_text(
+        "import keras\n"
+        "def build(hp):\n"
+        "    units = hp.get('units') if hp.Choice('kind', ['wide', 'deep']) == 'wide' else 8\n"
+        "    layers = [keras.layers.Dense(units), keras.layers.Dense(2)]\n"
+        "    model = keras.Sequential([keras.Input((4,)), *layers])\n"
+        "    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"
+        "    model.compile('adam', loss, metrics=['accuracy'])\n"
+        "    return model\n"
+    )
+    parameters = "{units: {type: int, low: 8, high: 16, when: {kind: wide}}}"
+    space = make_space(model=f"{code}:build", parameters=parameters)
+    assert sweeps.check(space).declared == ("kind",)

@@ -57,7 +57,8 @@ class Engine(Protocol):
     def begin(self, job: Callable[[], Result]) -> Callable[[], Result]:
         """Begin a job beside what the caller does next; gives what waits for its result.
 
-        An engine that does one thing at a time does it first. What the job raises, waiting raises.
+        An engine that does one thing at a time does it first. What the job raises is raised by
+        whichever of the two comes to it.
         """
 
     def dispatch(
