@@ -37,20 +37,26 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         path: Final name; an older file of that name is replaced.
         write: Gets the temporary path, which has the same suffix, and writes the file there.
     """
-    temporary = _temporary_name(path)
-    try:
+
+    def write_synced(temporary: Path) -> None:
         write(temporary)
         sync_file(temporary)
-        os.replace(temporary, path)  # noqa: PTH105 - this rename is the commit
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+
+    _write_and_rename(path, write_synced)
     sync_dir(path.parent)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically and durably."""
-    write_atomic(path, lambda temporary: _write_all(temporary, content))
+
+    def write_synced(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    _write_and_rename(path, write_synced)
+    sync_dir(path.parent)
 
 
 def write_derived(path: Path, content: bytes) -> None:
@@ -59,13 +65,7 @@ def write_derived(path: Path, content: bytes) -> None:
     For what is made again from durable files, such as a table for reading: a killed process leaves
     the whole old or the whole new content, but a power loss may take the last minute of it away.
     """
-    temporary = _temporary_name(path)
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    _write_and_rename(path, lambda temporary: _write_all(temporary, content))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -94,7 +94,7 @@ def make_dir(path: Path) -> None:
     An empty folder may come from a process that was killed before its name was on disk, so that it
     counts as new. One with something in it does not: who put that there had called this first.
     """
-    if path == path.parent or (path.is_dir() and any(path.iterdir())):
+    if path == path.parent or _has_entries(path):
         return
     make_dir(path.parent)
     path.mkdir(exist_ok=True)
@@ -311,8 +311,27 @@ def _remove_earlier_tries(path: Path) -> None:
             remove_entry(entry)
 
 
+def _write_and_rename(path: Path, write: Callable[[Path], None]) -> None:
+    temporary = _temporary_name(path)
+    try:
+        write(temporary)
+        os.replace(temporary, path)  # noqa: PTH105 - this rename is the commit
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def _write_all(path: Path, content: bytes) -> None:
     path.write_bytes(content)
+
+
+def _has_entries(path: Path) -> bool:
+    """Tell whether a path is a folder with something in it; does not read all of a large one."""
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is not None
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -123,10 +123,12 @@ def choose_files(
     sizes = {} if sizes is None else sizes
     stored = []
     for trial in trials:
-        checkpoints, latest = sizes.get(trial.number) or _measure(
-            paths.trial(trial.number), is_limited=_has_limit(spec)
-        )
-        if trial.state in ENDED:
+        has_ended = trial.state in ENDED
+        checkpoints, latest = sizes.get(trial.number, (0, 0))
+        # What has not ended keeps all that it has: its size matters only for the sum of all.
+        if trial.number not in sizes and (has_ended or spec.keep.max_disk is not None):
+            checkpoints, latest = _measure(paths.trial(trial.number), is_limited=_has_limit(spec))
+        if has_ended:
             sizes[trial.number] = (checkpoints, latest)
         state = "running" if trial.number in needed else trial.state
         is_extended = trial.number in extended

@@ -200,7 +200,8 @@ def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _read_counter(path: Path, name: str) -> int:
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
+        content = path.read_bytes()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), 0)
+    found = re.search(rb"^%s (\d+)$" % name.encode(), content, re.MULTILINE)
+    return int(found[1]) if found else 0
