@@ -133,7 +133,9 @@ def run_sweep(trials: int, workers: int, folder: Path, options: Mapping[str, str
         }
     )
     paths = SweepPaths(folder / spec.name)
-    make_dir(paths.trials)
+    for number in range(trials):  # a trial's process makes its folder with its log
+        make_dir(paths.trial(number).root)
+        paths.trial(number).log.touch()
     record = {"schema": 1, "sweep_id": "driver", "spec": spec_to_json(spec), "threads": 1}
     facts: dict[str, Any] = {"fingerprint": {"versions": {}}, "data": [], "data_parts": {}}
     write_json(paths.spec, record | facts)

@@ -65,7 +65,7 @@ class StubServer:
         request = json.loads(packet)
         self._send({"ticket": request["ticket"], "pid": os.getpid()})
         line = Line(socket.socket(fileno=descriptors[0]))
-        played = self._play_trial() if request["task"] == "trial" else play_export(request)
+        played = self._play_trial()
         child = _Child(self, line, played, request["ticket"])
         self._selector.register(line, selectors.EVENT_READ, child)
         child.begin()
@@ -96,13 +96,6 @@ class StubServer:
 
     def _send(self, message: dict[str, Any]) -> None:
         self._connection.send(json.dumps(message).encode())
-
-
-def play_export(request: dict[str, Any]) -> Conversation:
-    """Write a file in the place of the model."""
-    Path(request["destination"]).write_bytes(b"stub")
-    found = {"scores": {}, "value": None, "others": {}, "facts": {}, "own_fit": True}
-    yield {"kind": "end", **found, "inputs": [], "outputs": []}
 
 
 class _Child:

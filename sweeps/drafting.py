@@ -13,6 +13,7 @@ from sweeps.errors import SweepsError
 from sweeps.exporter import Exporter
 from sweeps.search.trials import TrialRecord
 from sweeps.worker.limits import Stop
+from sweeps.worker.run_task import TaskLimits
 
 
 class Drafting:
@@ -25,7 +26,8 @@ class Drafting:
     """
 
     def __init__(self, exporter: Exporter, root: Path, stop: Stop) -> None:
-        run_task = partial(exporter.run_task, is_wanted=lambda: not stop.is_by_signal)
+        limits = TaskLimits(is_wanted=lambda: not stop.is_by_signal)
+        run_task = partial(exporter.run_task, limits=limits)
         self._exporter = replace(exporter, run_task=run_task)
         self._root = root
         self._folders = contextlib.ExitStack()

@@ -34,6 +34,7 @@ from sweeps.worker.memory import read_room
 from sweeps.worker.memory_share import guess_need, judge_need, share_memory
 from sweeps.worker.messages import Message
 from sweeps.worker.outcomes import Death, explain_death
+from sweeps.worker.run_task import TaskLimits
 from sweeps.worker.space_checks import find_space_problems
 
 _ROOMS = Rooms(samplers=SAMPLERS, pruners=PRUNERS)
@@ -297,7 +298,7 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
         return run_task(
             {"task": "inspect", "threads": threads},
             lambda _: {"spec": spec_to_json(spec), "values": values},
-            is_wanted=lambda: not is_over.is_set(),
+            limits=TaskLimits(is_wanted=lambda: not is_over.is_set()),
         )
 
     given = _default_values(spec.parameters)
@@ -355,7 +356,7 @@ def _measure_epoch(engine: Engine, spec: SweepSpec, discovery: Discovery) -> Mea
     measured = lend_to(engine.run_task, devices)(
         {"task": "measure", "threads": threads},
         lambda _: begin,
-        timeout_seconds=MEASURING_SECONDS,
+        limits=TaskLimits(timeout_seconds=MEASURING_SECONDS),
     )
     is_known = not isinstance(measured, Death) and measured["epoch"] is not None
     return MeasuredEpoch(**measured["epoch"]) if is_known else None  # type: ignore[index]

@@ -1,7 +1,9 @@
-"""Finding processes by a mark in the environment that all of them inherit."""
+"""Finding processes by a mark that all of them inherit, and interrupting this one."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -27,3 +29,16 @@ def find_marked_after(mark: str, seconds: float) -> list[str]:
     while (found := find_marked(mark)) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found
+
+
+def interrupt_sweep() -> None:
+    """Send this process Ctrl-C, and return when the sweep that it conducts has taken it.
+
+    Observers of epochs are called in another thread than the main one, where Python takes signals.
+    """
+    signals = signal.getsignal(signal.SIGINT).__self__  # type: ignore[union-attr]
+    os.kill(os.getpid(), signal.SIGINT)
+    deadline = time.monotonic() + 60
+    while not signals._stop.is_by_signal:
+        assert time.monotonic() < deadline, "nobody took the signal"
+        time.sleep(0.001)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from sweeps.worker.events import (
     ignore_events,
 )
 from tests.conftest import FAKES, MakeSpace
+from tests.processes import interrupt_sweep
 
 pytestmark = pytest.mark.usefixtures("shared_engine")
 
@@ -101,7 +100,7 @@ def test_deterministic_sweep_is_the_same_with_another_timing_and_when_interrupte
 
     def interrupt(event: object) -> None:
         if isinstance(event, EpochReported) and (event.number, event.epoch) == (2, 1):
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt_sweep()
 
     cut = paced.run("low", "cut", watch=interrupt)
     assert cut.stopped == "interrupted"

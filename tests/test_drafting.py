@@ -15,6 +15,7 @@ import sweeps
 from sweeps.bundles.clean_child import ChildError, CleanChild
 from sweeps.durable import TEMPORARY_MARK
 from sweeps.engines.local import LocalEngine
+from sweeps.worker.run_task import TaskLimits
 from tests.conftest import MakeSpace
 
 TWO = "{trials: 2, workers: 2}"
@@ -107,8 +108,8 @@ def test_draft_that_fails_is_made_again_in_the_end(
     left: list[Path] = []
 
     def run_task(request: Mapping[str, Any], answer: Any, **limits: Any) -> Any:
-        if request["task"] == "export" and "is_wanted" in limits:
-            limits["is_wanted"] = lambda: False  # it is killed at once
+        if request["task"] == "export" and "limits" in limits:
+            limits["limits"] = TaskLimits(is_wanted=lambda: False)  # it is killed at once
         ended = original(request, answer, **limits)
         if request.get("number") == 1:
             left.extend((tmp_path / "tiny").glob(f"{TEMPORARY_MARK}*"))
@@ -141,7 +142,7 @@ def test_signal_while_the_leader_is_drafted_ends_at_once_and_resume_exports(
     original = watched._engine.run_task
 
     def run_task(request: Mapping[str, Any], answer: Any, **limits: Any) -> Any:
-        if request["task"] == "export" and "is_wanted" in limits:
+        if request["task"] == "export" and "limits" in limits:
             os.kill(os.getpid(), signal.SIGTERM)
         return original(request, answer, **limits)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from sweeps.spec.model import SweepSpec
 from sweeps.worker.events import EpochReported
 from sweeps.worker.extensions import prepare_extensions
 from tests.conftest import MakeSpace
+from tests.processes import interrupt_sweep
 from tests.search.sample_sweeps import SWEEP_ID, make_spec
 from tests.states import hash_state
 
@@ -184,7 +183,7 @@ def test_extend_interrupted_and_resumed_equals_a_longer_sweep(
 
     def interrupt(event: object) -> None:
         if isinstance(event, EpochReported) and event.epoch == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt_sweep()
 
     cut = sweeps.extend(folder, epochs=4, top=2, observer=interrupt)
     assert [trial.state for trial in cut.trials[2:]] == ["interrupted"] * 2

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from sweeps.errors import CheckError
 from sweeps.spec.parameters import Parameter, parameter_from_json
 from sweeps.worker.events import EpochReported
 from tests.conftest import FAKES, MakeSpace
+from tests.processes import interrupt_sweep
 
 pytestmark = pytest.mark.usefixtures("shared_engine")
 
@@ -198,7 +197,7 @@ def test_resume_proposes_from_the_recorded_space(
 
     def interrupt(event: object) -> None:
         if isinstance(event, EpochReported) and event.number == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt_sweep()
 
     cut = sweeps.run(space, results=tmp_path / "cut", observer=interrupt)
     assert cut.stopped == "interrupted"

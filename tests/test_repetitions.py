@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import statistics
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import sweeps
 from sweeps.errors import CheckError
 from sweeps.worker.events import EpochReported
 from tests.conftest import FAKES, MakeSpace
+from tests.processes import interrupt_sweep
 
 pytestmark = pytest.mark.usefixtures("shared_engine")
 
@@ -52,7 +51,7 @@ def test_repeats_resume_in_the_middle_of_the_second(make_space: MakeSpace, tmp_p
 
     def interrupt(event: object) -> None:
         if isinstance(event, EpochReported) and event.epoch == 4:
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt_sweep()
 
     cut = sweeps.run(space, results=tmp_path / "cut", observer=interrupt)
     assert cut.trials[0].state == "interrupted"

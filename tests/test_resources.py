@@ -15,6 +15,7 @@ from sweeps.worker import limits
 from sweeps.worker.events import Event, Notice, SweepStarted
 from sweeps.worker.limits import count_cores
 from sweeps.worker.memory import Room
+from sweeps.worker.run_task import TaskLimits
 from tests.conftest import FAKES, MakeSpace
 
 PARAMETERS = "{fault: [none, memory], kind: wide, units: 8, learning_rate: 0.01}"
@@ -52,8 +53,7 @@ def test_trial_that_takes_too_much_ends_alone(
     assert "score: 1000" in log
     for request in asked:
         assert (request["threads"], request["device"]) == (2, "")
-        assert (request["timeout_seconds"], request["stall_seconds"]) == (600, 300)
-        assert request["memory_bytes"] == 10**9
+        assert request["limits"] == TaskLimits(600, 300, 10**9)
     texts = [event.text for event in events if isinstance(event, Notice)]
     is_told = any(text.startswith("2 workers with 2 threads each") for text in texts)
     assert is_told == (count_cores() < 4)

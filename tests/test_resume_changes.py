@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from sweeps.report.screen import print_parts
 from sweeps.resuming import compare
 from sweeps.worker.events import EpochReported
 from tests.conftest import FAKES, use_engine
+from tests.processes import interrupt_sweep
 
 DATA = """
 import numpy as np
@@ -64,7 +63,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory, local_engine: object) -> Pat
 
     def interrupt(event: object) -> None:
         if isinstance(event, EpochReported) and event.number == 1:
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt_sweep()
 
     with pytest.MonkeyPatch.context() as patch:
         use_engine(patch, local_engine)

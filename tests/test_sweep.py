@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from sweeps.errors import (
 from sweeps.lock import hold_sweep
 from sweeps.worker.events import EpochReported, SweepStarted, TrialEnded, TrialStarted
 from tests.conftest import FAKES, MakeSpace
+from tests.processes import interrupt_sweep
 
 pytestmark = pytest.mark.usefixtures("shared_engine")
 
@@ -175,7 +175,7 @@ def test_resume_finishes_what_an_interrupted_sweep_left(
 
     def interrupt(event: object) -> None:
         if isinstance(event, EpochReported) and (event.number, event.epoch) == (1, 2):
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt_sweep()
 
     cut = sweeps.run(space, results=tmp_path / "cut", observer=interrupt)
     assert cut.stopped == "interrupted"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
-from sweeps.worker.messages import Ask, Message
+from sweeps.worker.messages import Ask, Message, do_nothing
 from sweeps.worker.outcomes import Death
+from sweeps.worker.run_task import UNLIMITED, TaskLimits
 
 Result = TypeVar("Result")
 
@@ -34,10 +35,8 @@ class Engine(Protocol):
         request: Mapping[str, Any],
         answer: Ask,
         *,
-        timeout_seconds: float | None = None,
-        stall_seconds: float | None = None,
-        memory_bytes: int | None = None,
-        is_wanted: Callable[[], bool] | None = None,
+        commit: Callable[[], None] = do_nothing,
+        limits: TaskLimits = UNLIMITED,
     ) -> Message | Death:
         """Run one task and answer its questions until it ends.
 
@@ -47,11 +46,9 @@ class Engine(Protocol):
         Args:
             request: What `perform_task` takes, with the number of ``threads``, and the GPU
                 that it may see as ``device``.
-            answer: Called in this thread with each question.
-            timeout_seconds: When to kill the task; None means never.
-            stall_seconds: When to kill a task that has sent no message for so long.
-            memory_bytes: When to kill a task that holds more than this.
-            is_wanted: Looked at ten times a second; the task is killed once it is False.
+            answer: Called with each question, in any thread, one question of a task at a time.
+            commit: Called after questions were answered, and before the answers are sent.
+            limits: When to kill it.
         """
 
     def begin(self, job: Callable[[], Result]) -> Callable[[], Result]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sweeps.engines._base import Result
-from sweeps.worker.messages import Ask, Message
+from sweeps.worker.messages import Ask, Message, do_nothing
+from sweeps.worker.run_task import UNLIMITED, TaskLimits
 from sweeps.worker.trial_process import perform_task
 
 
@@ -21,13 +22,17 @@ class InlineEngine:
         request: Mapping[str, Any],
         answer: Ask,
         *,
-        timeout_seconds: float | None = None,  # noqa: ARG002 - nobody is there to kill us
-        stall_seconds: float | None = None,  # noqa: ARG002
-        memory_bytes: int | None = None,  # noqa: ARG002
-        is_wanted: Callable[[], bool] | None = None,  # noqa: ARG002
+        commit: Callable[[], None] = do_nothing,
+        limits: TaskLimits = UNLIMITED,  # noqa: ARG002 - nobody is there to kill us
     ) -> Message:
         """Run one task here and now."""
-        return perform_task(request, answer)
+
+        def ask(message: Message) -> Message:
+            answered = answer(message)
+            commit()
+            return answered
+
+        return perform_task(request, ask)
 
     def begin(self, job: Callable[[], Result]) -> Callable[[], Result]:
         """Do it here and now."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import select
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -16,17 +12,18 @@ import joblib
 
 from sweeps.causes import Cause
 from sweeps.engines._base import Result
+from sweeps.engines.clock import Clock
+from sweeps.engines.message_loop import Conversation, Ending, MessageLoop
 from sweeps.worker.data_server import DataServer
 from sweeps.worker.fork_server import Child, ForkServer, ForkServerError, take_server
 from sweeps.worker.forking import HOLD_DATA
 from sweeps.worker.memory import MemoryWatch
-from sweeps.worker.messages import Ask, Line, Message
+from sweeps.worker.messages import Ask, Message, do_nothing
 from sweeps.worker.outcomes import Death
+from sweeps.worker.run_task import UNLIMITED, TaskLimits
 from sweeps.worker.trial_process import LOST_SUPERVISOR
 
 _LONGEST_END_SECONDS = 2.0
-_LONGEST_POLL_SECONDS = 20 * 24 * 3600.0
-_LOOK_SECONDS = 0.1
 _MAX_DEAD_SERVERS = 5
 """So many servers that die one after the other, and no task comes to its end, are too many."""
 
@@ -41,6 +38,7 @@ class LocalEngine:
         self._server: ForkServer | None = take_server()
         self._data: DataServer | None = None
         self._memory = MemoryWatch()
+        self._loop = MessageLoop()
         self._replacing = threading.Lock()
         self._num_dead = 0
 
@@ -58,26 +56,25 @@ class LocalEngine:
         request: Mapping[str, Any],
         answer: Ask,
         *,
-        timeout_seconds: float | None = None,
-        stall_seconds: float | None = None,
-        memory_bytes: int | None = None,
-        is_wanted: Callable[[], bool] | None = None,
+        commit: Callable[[], None] = do_nothing,
+        limits: TaskLimits = UNLIMITED,
     ) -> Message | Death:
         """Run one task in a child of its own. It is gone when this returns, with all it started."""
         try:
             connection, child = self._start_child(request)
         except ForkServerError as error:
             return Death(None, reason=str(error))
-        line = Line(connection)
-        clock = _Clock(timeout_seconds, stall_seconds, is_wanted)
         try:
-            with self._memory.watching(child, memory_bytes) as watched:
-                result = _converse(line, child, answer, clock)
+            with connection, self._memory.watching(child, limits.memory_bytes) as watched:
+                conversation = self._loop.begin(connection, answer, commit, Clock(limits))
+                try:
+                    result = _wait_for_message(conversation, child)
+                finally:
+                    self._loop.leave(conversation)
         except BaseException:
             child.kill()  # nobody may write any more when what it was for is given up
             raise
         finally:
-            line.close()
             _wait_for_end(child)
             if child.status is not None:  # the server told it
                 self._num_dead = 0
@@ -120,6 +117,7 @@ class LocalEngine:
             server.close()
         if data:
             data.close()
+        self._loop.close()
 
     def _start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
         while True:
@@ -157,80 +155,16 @@ class LocalEngine:
         return True
 
 
-class _Clock:
-    """How much time a task has left.
-
-    Attributes:
-        look_seconds: How long to wait at most before another look at it.
-    """
-
-    def __init__(
-        self,
-        timeout_seconds: float | None = None,
-        stall_seconds: float | None = None,
-        is_wanted: Callable[[], bool] | None = None,
-    ) -> None:
-        self._is_wanted = is_wanted
-        self.look_seconds = math.inf if is_wanted is None else _LOOK_SECONDS
-        self._stall_seconds = math.inf if stall_seconds is None else stall_seconds
-        self._heard = time.monotonic()
-        self._deadline = self._heard + (math.inf if timeout_seconds is None else timeout_seconds)
-
-    @property
-    def seconds_left(self) -> float:
-        if not self._is_still_wanted():
-            return 0.0
-        return min(self._deadline, self._heard + self._stall_seconds) - time.monotonic()
-
-    def note_answer(self, seconds: float) -> None:
-        """The task was answered after so long: while the driver waits for disk, it cannot go on."""
-        self._heard = time.monotonic()
-        self._deadline += seconds
-
-    def explain(self, status: int | None) -> Death:
-        """Tell why the time is up."""
-        if not self._is_still_wanted():
-            return Death(status, reason="it was no longer wanted, and was killed.")
-        if time.monotonic() >= self._deadline:
-            return Death(status, Cause.TIMEOUT)
-        reason = f"nothing was heard of it for {self._stall_seconds:g} s, and it was killed."
-        return Death(status, Cause.NO_PROGRESS, reason)
-
-    def _is_still_wanted(self) -> bool:
-        return self._is_wanted is None or self._is_wanted()
-
-
-def _converse(line: Line, child: Child, answer: Ask, clock: _Clock) -> Message | Death:
-    poll = select.poll()
-    poll.register(line.fileno(), select.POLLIN)
-    while True:
-        if not _wait_for_message(poll, clock):
-            child.write_stacks()
-            child.kill()
-            line.close()  # it may not have been forked yet: then it ends by itself
-            child.wait()
-            return clock.explain(child.status)
-        message = line.receive()
-        if message is None:
-            return _explain_silence(child)
-        if message["kind"] == "end":
-            return message
-        asked = time.monotonic()
-        answered = answer(message)
-        with contextlib.suppress(OSError):  # it has died meanwhile: the next look tells how
-            line.send(answered)
-        clock.note_answer(time.monotonic() - asked)
-
-
-def _wait_for_message(poll: select.poll, clock: _Clock) -> bool:
-    """Wait until there is something to read; False where there is nothing when the time is up."""
-    while (seconds := min(clock.seconds_left, clock.look_seconds)) < _LONGEST_POLL_SECONDS:
-        # What has come already is read even where the time is up.
-        if poll.poll(1000 * max(0.0, seconds)):
-            return True
-        if clock.seconds_left <= 0:
-            return False
-    return True  # there is no limit, and who reads waits
+def _wait_for_message(conversation: Conversation, child: Child) -> Message | Death:
+    """Wait for the last message of a task, or its death."""
+    end = conversation.end.result()
+    if end is Ending.TIME_UP:
+        child.write_stacks()
+        child.kill()
+        conversation.connection.close()  # it may not have been forked yet: then it ends by itself
+        child.wait()
+        return conversation.clock.explain(child.status)
+    return _explain_silence(child) if isinstance(end, Ending) else end
 
 
 def _explain_silence(child: Child) -> Death:

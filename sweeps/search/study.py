@@ -31,6 +31,7 @@ from sweeps.search.records import (
     OUTCOME_KEYS,
     QUEUED,
     VALUES,
+    identify,
     last_epoch,
     read_params,
     to_record,
@@ -57,9 +58,10 @@ if TYPE_CHECKING:
 class Study:
     """Hands out trials, judges their reports and remembers how they ended.
 
-    Every method may be called from any thread. What `ask`, `report`, `tell` and `enqueue` return is
-    on disk by then: if the process dies, the next opening knows it. Values are the user's own;
-    how Optuna stores them stays inside.
+    Every method may be called from any thread. What `set_attempt`, `tell`, `enqueue` and `extend`
+    note is on disk when they return: if the process dies, the next opening knows it. The rest is
+    once `sync` has returned, and before that nobody outside may be told of it. Values are the
+    user's own; how Optuna stores them stays inside.
 
     Args:
         spec: The sweep's spec.
@@ -113,9 +115,7 @@ class Study:
             if number is None:
                 self._proposer.check_left(self._store.num_trials)
                 number = self._store.create()
-            asked = self._propose(number)
-        self._backend.sync()
-        return asked
+            return self._propose(number)
 
     def resume(self, number: int) -> AskedTrial:
         """Give an interrupted trial its values back, or propose them where that was cut short.
@@ -128,16 +128,14 @@ class Study:
             trial = self._store.read_running(number)
             if VALUES in trial.user_attrs:
                 return AskedTrial(number, dict(trial.user_attrs[VALUES]))
-            asked = self._propose(number)
-        self._backend.sync()
-        return asked
+            return self._propose(number)
 
     def suggest(self, number: int, parameter: Parameter) -> Scalar:
         """Give the value of a parameter that the model's code declares.
 
         A value that the trial has already stays, so a resumed attempt builds the same model. A
-        parameter of the same name in the spec wins over the code's declaration. Not synced: a
-        value lost with the power is proposed again.
+        parameter of the same name in the spec wins over the code's declaration. A value that is
+        lost with the power is proposed again.
 
         Raises:
             TrialFinishedError: The trial has ended.
@@ -164,7 +162,9 @@ class Study:
         """
         with self._lock:
             trial = self._store.read_running(number)
-            self._store.set_attribute(number, VALUES, {**read_params(trial), **values})
+            known = {**read_params(trial), **values}
+            if identify(known) != identify(trial.user_attrs.get(VALUES, {})):
+                self._store.set_attribute(number, VALUES, known)
 
     def report(self, number: int, epoch: int, value: float, *, attempt: int | None = None) -> bool:
         """Note the objective's value after an epoch, and decide whether to prune the trial.
@@ -192,9 +192,7 @@ class Study:
                 return False
             if epoch > last_epoch(trial):
                 self._note_report(trial, epoch, value)
-            should_prune = self._judge.is_weak(self._store.read(number), epoch)
-        self._backend.sync()
-        return should_prune
+            return self._judge.is_weak(self._store.read(number), epoch)
 
     def tell(self, number: int, outcome: TrialOutcome) -> None:
         """End a trial.
@@ -308,6 +306,14 @@ class Study:
         """
         with self._lock:
             self._store.read_running(number, attempt)
+
+    def sync(self) -> None:
+        """Wait until all that was noted is on disk; one wait serves all threads.
+
+        Raises:
+            OSError: The disk refused, as `JournalBackend.sync` tells.
+        """
+        self._backend.sync()
 
     def interrupted(self) -> tuple[TrialRecord, ...]:
         """List the trials that began and have not ended, in the order of their numbers.

@@ -47,14 +47,22 @@ class Conclusions:
     space: DiskSpace
     observe: Observer
     accepted_changes: Sequence[str] = ()
-    _collecting: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _concluding: threading.Lock = field(init=False, default_factory=threading.Lock)
     _collector: Collector = field(init=False)
 
     def __post_init__(self) -> None:
         self._collector = Collector(self.paths, self.spec, self.study)
 
     def conclude(self, assignment: Assignment, end: TrialEnd) -> TrialEnded:
-        """Take the end of a trial, or, of one that is interrupted, of its last attempt for now."""
+        """Take the end of a trial, or, of one that is interrupted, of its last attempt for now.
+
+        One at a time: others may delete what a trial keeps once it has ended, and reports of the
+        trials that run are not to wait for many threads at once.
+        """
+        with self._concluding:
+            return self._conclude(assignment, end)
+
+    def _conclude(self, assignment: Assignment, end: TrialEnd) -> TrialEnded:
         if end.same_as is not None:
             return self._conclude_duplicate(assignment, end.same_as)
         if is_infeasible(end.state, end.cause):
@@ -87,8 +95,7 @@ class Conclusions:
         """Tell the study that this model is too large, which a sampler may learn from."""
         cause = Cause(end.cause)
         self.study.tell_infeasible(assignment.number, end.violation or 1.0, end.reason, cause=cause)
-        with self._collecting:
-            self._collector.note_end(assignment.number, "pruned")
+        self._collector.note_end(assignment.number, "pruned")
         outcome = TrialOutcome("pruned", attempt=assignment.attempt, cause=cause, reason=end.reason)
         return self._record(assignment, end, outcome, outcome.state)
 
@@ -112,9 +119,8 @@ class Conclusions:
 
     def _tell(self, assignment: Assignment, end: TrialEnd, outcome: TrialOutcome) -> TrialEnded:
         self.study.tell(assignment.number, outcome)
-        with self._collecting:  # others may delete what this trial keeps, now that it has ended
-            self._collector.note_end(assignment.number, outcome.state)
-            self._collector.collect()
+        self._collector.note_end(assignment.number, outcome.state)
+        self._collector.collect()
         return self._record(assignment, end, outcome, outcome.state)
 
     def _record(

@@ -17,7 +17,7 @@ from sweeps.spec.known_space import KnownSpace, merge_space
 from sweeps.spec.model import SweepSpec, spec_to_json
 from sweeps.worker.messages import Message
 from sweeps.worker.outcomes import Death, explain_death
-from sweeps.worker.run_task import RunTask
+from sweeps.worker.run_task import RunTask, TaskLimits
 
 MAX_SECONDS = 30.0
 _MIN_BUILD_SECONDS = 5.0
@@ -73,10 +73,11 @@ def discover(
     """
     exploring = _Exploring(spec, clock, max_seconds)
     while not exploring.is_done:
+        seconds = exploring.seconds_for_build + _GRACE_SECONDS + max_seconds
         result = run_task(
             {"task": "discover", "threads": threads},
             exploring.answer,
-            timeout_seconds=exploring.seconds_for_build + _GRACE_SECONDS + max_seconds,
+            limits=TaskLimits(timeout_seconds=seconds),
         )
         exploring.note_end(result)
     return exploring.conclude()

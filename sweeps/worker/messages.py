@@ -12,7 +12,8 @@ from typing import Any
 from sweeps.checkpoints import store
 from sweeps.checkpoints.store import BestCheckpoint
 
-_LONGEST_LINE = 64 << 20
+LONGEST_LINE = 64 << 20
+"""Bytes of a message, at most."""
 
 Message = dict[str, Any]
 Ask = Callable[[Message], Message]
@@ -35,12 +36,12 @@ class Line:
         Raises:
             OSError: The other end has gone.
         """
-        self._socket.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        self._socket.sendall(encode_line(message))
 
     def receive(self) -> Message | None:
         """Wait for a message; None where the other end has closed or died, in mid-line too."""
         try:
-            text = self._reader.readline(_LONGEST_LINE)
+            text = self._reader.readline(LONGEST_LINE)
         except OSError:
             return None
         if not text.endswith(b"\n"):
@@ -58,6 +59,15 @@ class Line:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._reader.close()
         self._socket.close()
+
+
+def encode_line(message: Message) -> bytes:
+    """Write a message as a line."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def do_nothing() -> None:
+    """What there is to commit where answers leave nothing behind."""
 
 
 def best_to_json(best: BestCheckpoint | None) -> Message | None:

@@ -37,7 +37,7 @@ from sweeps.worker.outcomes import (
     explain_death,
     read_log_end,
 )
-from sweeps.worker.run_task import RunTask
+from sweeps.worker.run_task import RunTask, TaskLimits
 
 SCHEMA = 1
 STOP_LOOK_SECONDS = 0.2
@@ -168,19 +168,22 @@ class Supervisor:
             "number": assignment.number,
             "threads": self.threads,
         }
-        timeout_seconds = self.spec.limits.trial_timeout
+        limits = TaskLimits(
+            self.spec.limits.trial_timeout,
+            self.spec.limits.stall_timeout,
+            self.spec.resources.memory,
+        )
         log = self.paths.trial(assignment.number).log
         log_bytes, oom_kills = _measure(log), count_oom_kills()
         result = self.run_task(
             request,
             self._answerer(assignment),
-            timeout_seconds=timeout_seconds,
-            stall_seconds=self.spec.limits.stall_timeout,
-            memory_bytes=self.spec.resources.memory,
+            commit=lambda: self._commit(assignment),
+            limits=limits,
         )
         if isinstance(result, Death):
             evidence = Evidence(read_log_end(log, log_bytes), count_oom_kills() > oom_kills)
-            return explain_death(result, timeout_seconds=timeout_seconds, evidence=evidence)
+            return explain_death(result, timeout_seconds=limits.timeout_seconds, evidence=evidence)
         return _read_end(result)
 
     def _take(self) -> Assignment | None:
@@ -234,6 +237,12 @@ class Supervisor:
 
         return answer
 
+    def _commit(self, assignment: Assignment) -> None:
+        """See that a report is on disk before its trial is told so."""
+        if assignment.is_uncommitted:
+            self.study.sync()
+            assignment.is_uncommitted = False
+
     def _record_refusal(self, number: int, attempt: int, message: Message, reason: str) -> None:
         """Write down what came too late: it is in no other file, and in no way in the study."""
         path = self.paths.trial(number).refused
@@ -285,6 +294,7 @@ class Supervisor:
         number, epoch, value = assignment.number, message["epoch"], message["value"]
         attempt = message.get("attempt", assignment.attempt)
         prune = value is not None and self.study.report(number, epoch, value, attempt=attempt)
+        assignment.is_uncommitted = True
         self.observe(EpochReported(number, epoch, value, message["best"]))
         if prune:
             return {"action": "prune"}

@@ -4,90 +4,52 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
-import threading
-import time
 from typing import Any
 
 import pytest
 
 from sweeps.causes import Cause
 from sweeps.engines.inline import InlineEngine
-from sweeps.engines.local import LocalEngine, _Clock, _converse
+from sweeps.engines.local import LocalEngine
 from sweeps.spec.model import Objective, SweepSpec, spec_to_json
 from sweeps.worker import memory
-from sweeps.worker.fork_server import Child
-from sweeps.worker.messages import Line
 from sweeps.worker.outcomes import Death
+from sweeps.worker.run_task import TaskLimits
 from tests.conftest import FAKES
 
+GIGABYTE = TaskLimits(memory_bytes=10**9)
 INSPECT = {"task": "inspect_data", "threads": 1}
-
-
-def test_time_limit_leaves_out_what_the_driver_takes_to_answer() -> None:
-    """A trial whose report waits for disk space has not used its own time, nor been silent."""
-    ours, theirs = (Line(end) for end in socket.socketpair())
-    child = Child(None)  # type: ignore[arg-type]
-    child.end(None)
-
-    def perform() -> None:
-        theirs.send({"kind": "report"})
-        theirs.receive()
-        time.sleep(0.1)  # it still has something to do
-        theirs.send({"kind": "end"})
-
-    def answer(message: Any) -> dict[str, Any]:
-        time.sleep(1.2)
-        return {}
-
-    task = threading.Thread(target=perform)
-    task.start()
-    ended = _converse(ours, child, answer, _Clock(1.0, 0.5))
-    ours.close()
-    task.join()
-    theirs.close()
-    assert ended == {"kind": "end"}
-
-
-def test_clock_takes_the_time_that_is_up_first() -> None:
-    """A silence that lasts is no progress, the end of all time is a timeout."""
-    assert _Clock().seconds_left == float("inf")
-    assert _Clock(None, 0.0).explain(-9).cause == Cause.NO_PROGRESS
-    assert _Clock(0.0, None).explain(-9).cause == Cause.TIMEOUT
-    assert 8 < _Clock(9.0, 60.0).seconds_left <= 9
-    assert 8 < _Clock(60.0, 9.0).seconds_left <= 9
-    unwanted = _Clock(9.0, 9.0, lambda: False)
-    assert unwanted.seconds_left == 0
-    assert unwanted.explain(-9).reason == "it was no longer wanted, and was killed."
-
-
-def test_message_that_came_in_time_is_read_after_it() -> None:
-    """A driver that was suspended does not blame the trial for the time it slept."""
-    ours, theirs = (Line(end) for end in socket.socketpair())
-    child = Child(None)  # type: ignore[arg-type]
-    child.end(None)
-    clock = _Clock(None, 0.01)
-    theirs.send({"kind": "end"})
-    time.sleep(0.1)
-    assert _converse(ours, child, lambda _: {}, clock) == {"kind": "end"}
-    ours.close()
-    theirs.close()
 
 
 @pytest.mark.parametrize(
     ("data", "limits", "cause", "reason"),
     [
-        ("hang", {"stall_seconds": 0.3}, Cause.NO_PROGRESS, "nothing was heard of it for 0.3 s"),
-        ("hang", {"timeout_seconds": 0.3, "stall_seconds": 9.0}, Cause.TIMEOUT, ""),
-        ("allocate", {"memory_bytes": 10**9}, Cause.OUT_OF_MEMORY, "resources.memory is 1 GB."),
-        ("allocate_in_child", {"memory_bytes": 10**9}, Cause.OUT_OF_MEMORY, "memory is 1 GB."),
+        (
+            "hang",
+            TaskLimits(None, 0.3),
+            Cause.NO_PROGRESS,
+            "nothing was heard of it for 0.3 s",
+        ),
+        ("hang", TaskLimits(0.3, 9.0), Cause.TIMEOUT, ""),
+        (
+            "allocate",
+            GIGABYTE,
+            Cause.OUT_OF_MEMORY,
+            "resources.memory is 1 GB.",
+        ),
+        (
+            "allocate_in_child",
+            GIGABYTE,
+            Cause.OUT_OF_MEMORY,
+            "memory is 1 GB.",
+        ),
     ],
 )
 def test_task_beyond_its_limit_is_killed_with_its_cause(
-    local_engine: LocalEngine, data: str, limits: dict[str, Any], cause: Cause, reason: str
+    local_engine: LocalEngine, data: str, limits: TaskLimits, cause: Cause, reason: str
 ) -> None:
     """What hangs or fills 10 GB, in a process of its own too, ends there, long before 10 GB."""
-    ended = local_engine.run_task(INSPECT, lambda _: {"spec": make_spec(data)}, **limits)
+    ended = local_engine.run_task(INSPECT, lambda _: {"spec": make_spec(data)}, limits=limits)
     assert isinstance(ended, Death)
     assert ended.cause == cause
     assert ended.status in (-signal.SIGKILL, -signal.SIGUSR2), "asked for its stacks very early"
@@ -119,9 +81,8 @@ def test_task_that_nobody_wants_ends_before_its_process_is_there(
     local_engine: LocalEngine,
 ) -> None:
     """It is given up at once, also where the server has not told yet which process it is."""
-    ended = local_engine.run_task(
-        {"task": "inspect", "threads": 1}, lambda _: {}, is_wanted=lambda: False
-    )
+    limits = TaskLimits(is_wanted=lambda: False)
+    ended = local_engine.run_task({"task": "inspect", "threads": 1}, lambda _: {}, limits=limits)
     assert isinstance(ended, Death)
     assert ended.reason == "it was no longer wanted, and was killed."
 

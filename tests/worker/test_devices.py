@@ -15,6 +15,7 @@ import pytest
 from sweeps.errors import OptionError
 from sweeps.spec.model import Resources
 from sweeps.worker.devices import Devices, choose_devices, lend_to
+from sweeps.worker.run_task import TaskLimits
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 
@@ -118,5 +119,5 @@ def test_request_carries_the_device(devices: Devices, request_of_child: dict[str
         heard.append((request, limits))
         return {}
 
-    lend_to(run_task, devices)({"task": "t"}, lambda _: {}, timeout_seconds=3.0)
-    assert heard == [(request_of_child, {"timeout_seconds": 3.0})]
+    lend_to(run_task, devices)({"task": "t"}, lambda _: {}, limits=TaskLimits(3.0))
+    assert heard == [(request_of_child, {"limits": TaskLimits(3.0)})]

@@ -12,6 +12,7 @@ from sweeps.spec.parameters import Parameter
 from sweeps.worker.discovery import discover
 from sweeps.worker.messages import Ask, Message
 from sweeps.worker.outcomes import Death
+from sweeps.worker.run_task import TaskLimits
 
 KIND = Parameter("kind", "categorical", choices=("a", "b", "c"), default="a")
 SPEC = SweepSpec(
@@ -34,7 +35,7 @@ class Processes:
         self.requests: list[Message] = []
 
     def __call__(
-        self, request: Mapping[str, Any], answer: Ask, *, timeout_seconds: float | None = None
+        self, request: Mapping[str, Any], answer: Ask, *, limits: TaskLimits
     ) -> Message | Death:
         assert request["task"] == "discover"
         self.started += 1
