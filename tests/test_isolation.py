@@ -39,6 +39,7 @@ ENDS = {
     "leave_child_and_die": ("failed", "killed"),
     "fork_and_come_back": ("complete", None),
     "close_everything": ("failed", "exit"),
+    "write_everywhere": ("failed", "exit"),
 }
 SIBLING = "nothing"
 HARMLESS = "raise_error"

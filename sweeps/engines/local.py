@@ -48,6 +48,7 @@ class LocalEngine:
         request = {"task": HOLD_DATA, "data": target, "seed": seed}
         with self._replacing:
             older, self._data = self._data, DataServer(self._server, request, self._memory)
+            self._data.begin()
         if older:
             older.close()
 
@@ -139,8 +140,7 @@ class LocalEngine:
             if data and self._data is data and not data.is_broken:
                 self._num_dead += 1
                 is_tried = self._num_dead <= _MAX_DEAD_SERVERS
-                self._data = data.start_again(server) if is_tried else None
-                data.close()
+                self._load_again(data, server if is_tried else None)
             return self._server is not None
 
     def _replace_server(self, dead: ForkServer) -> bool:
@@ -150,9 +150,15 @@ class LocalEngine:
         self._server = ForkServer()
         dead.close()
         if data := self._data:
-            self._data = data.start_again(self._server)
-            data.close()
+            self._load_again(data, self._server)
         return True
+
+    def _load_again(self, dead: DataServer, server: ForkServer | None) -> None:
+        """Load the data in another process, or not at all where there is no server for it."""
+        self._data = dead.copy(server) if server else None
+        if self._data:
+            self._data.begin()
+        dead.close()
 
 
 def _wait_for_message(conversation: Conversation, child: Child) -> Message | Death:
@@ -168,10 +174,12 @@ def _wait_for_message(conversation: Conversation, child: Child) -> Message | Dea
 
 
 def _explain_silence(child: Child) -> Death:
-    """Tell how a child died whose line has closed, and end one that only closed it."""
+    """Tell how a child died whose line is silent, and end one that only spoiled it."""
     if _wait_for_end(child) and child.status != LOST_SUPERVISOR:
         return Death(child.status)
-    return Death(child.status, Cause.EXIT, "the model's code closed the trial's connection.")
+    return Death(
+        child.status, Cause.EXIT, "the model's code closed or used the trial's connection."
+    )
 
 
 def _wait_for_end(child: Child) -> bool:

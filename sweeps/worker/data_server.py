@@ -14,7 +14,7 @@ from sweeps.worker.memory import MemoryWatch
 class DataServer:
     """A child of the fork server that becomes one itself, once it has loaded the data.
 
-    The constructor returns at once.
+    Nothing happens before `begin`, so that who is interrupted in between has what is to be closed.
 
     Args:
         server: Has imported Keras, or still does.
@@ -30,6 +30,9 @@ class DataServer:
         self._starting = threading.Thread(
             target=self._start, args=(server,), name="data-server-start", daemon=True
         )
+
+    def begin(self) -> None:
+        """Begin to load the data; returns at once."""
         self._starting.start()
 
     @property
@@ -50,12 +53,14 @@ class DataServer:
             raise ForkServerError("the process that holds the data could not be started")
         return self._own.start_child(request)
 
-    def start_again(self, server: ForkServer) -> DataServer:
-        """Load the same data in another process."""
+    def copy(self, server: ForkServer) -> DataServer:
+        """Make another one for the same data."""
         return DataServer(server, self._request, self._memory)
 
     def close(self) -> None:
         """End it and its children, and wait until they are gone."""
+        if self._starting.ident is None:
+            return
         self._has_begun.wait()
         if self._own:
             self._own.close()  # kills it where it still loads

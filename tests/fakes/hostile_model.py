@@ -7,6 +7,7 @@ parameter would be tried out, in all its choices, before the sweep begins.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import json
 import logging
@@ -154,6 +155,12 @@ def close_output():
     os.closerange(0, 3)
 
 
+def write_everywhere():
+    for descriptor in range(3, 256):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, b"no message\n")
+
+
 def close_everything():
     os.closerange(3, 4096)
 
@@ -206,5 +213,6 @@ FAULTS = {
         leave_child_and_die,
         fork_and_come_back,
         close_everything,
+        write_everywhere,
     )
 }
