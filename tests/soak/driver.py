@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import threading
-from pathlib import Path
+from collections import deque
 from typing import Any
 
 from sweeps.checkpoints.store import BestStore
@@ -22,6 +22,7 @@ from sweeps.search.journal import JournalBackend
 from sweeps.search.study import Study
 from sweeps.search.trials import TrialFinishedError, TrialOutcome
 from sweeps.worker import disk, disk_space, fork_server
+from sweeps.worker.supervisor import Supervisor
 from tests.soak.notes import Notes, open_notes
 from tests.soak.stub_training import replace_keras
 
@@ -47,9 +48,10 @@ def main() -> int:
     disk_space.LOOK_SECONDS = 0.05
     if plan["mistake"]:
         MISTAKES[plan["mistake"]]()
-    _note_study(notes, draw)
+    unsynced: deque[dict[str, Any]] = deque()
+    _note_study(notes, unsynced, draw)
     _note_ends(notes)
-    _note_syncs(notes.path.with_name("synced"))
+    _note_syncs(notes, unsynced)
     _fill_disk(draw, plan["full_disk"])
     if plan["die_at"]:
         _die_at(plan["die_at"])
@@ -107,22 +109,28 @@ def _forget_syncs() -> None:
     JournalBackend._read_foreign = lambda *_: None  # type: ignore[method-assign]
 
 
+def _answer_at_once() -> None:
+    Supervisor._commit = lambda *_: None  # type: ignore[method-assign]
+
+
 MISTAKES = {
     "drop reports": _drop_reports,
     "change reports": _change_reports,
     "forget attempts": _forget_attempts,
     "delete the leader's checkpoint": _delete_the_leaders,
     "keep records back": _forget_syncs,
+    "answer at once": _answer_at_once,
 }
 """Mistakes that the package might have: what proves that the checker sees them."""
 
 
-def _note_study(notes: Notes, draw: random.Random) -> None:
+def _note_study(notes: Notes, unsynced: deque[dict[str, Any]], draw: random.Random) -> None:
+    """Note what the study took; what it does not sync by itself, once that is on disk."""
     ask, tell, report, begin = Study.ask, Study.tell, Study.report, Study.set_attempt
 
     def noting_ask(self: Study) -> Any:
         asked = ask(self)
-        notes.add("ask", number=asked.number, values=dict(asked.values))
+        unsynced.append({"kind": "ask", "number": asked.number, "values": dict(asked.values)})
         return asked
 
     def noting_begin(self: Study, number: int, attempt: int, **options: Any) -> None:
@@ -131,7 +139,7 @@ def _note_study(notes: Notes, draw: random.Random) -> None:
 
     def noting_report(self: Study, number: int, epoch: int, value: float, **options: Any) -> bool:
         answer = report(self, number, epoch, value, **options)
-        notes.add("taken", number=number, epoch=epoch, value=value)
+        unsynced.append({"kind": "taken", "number": number, "epoch": epoch, "value": value})
         return answer
 
     def noting_tell(self: Study, number: int, outcome: TrialOutcome, **options: Any) -> None:
@@ -173,19 +181,22 @@ def _note_ends(notes: Notes) -> None:
     LocalEngine.run_task = noting  # type: ignore[method-assign]
 
 
-def _note_syncs(path: Path) -> None:
+def _note_syncs(notes: Notes, unsynced: deque[dict[str, Any]]) -> None:
     """Write down how much of the journal is on disk, for whoever plays a loss of power."""
-    sync, lock = JournalBackend.sync, threading.Lock()
+    path, sync, lock = notes.path.with_name("synced"), JournalBackend.sync, threading.Lock()
     synced = 0
 
     def noting(self: JournalBackend) -> None:
         nonlocal synced
+        ready = [unsynced.popleft() for _ in range(len(unsynced))]
         size = self._size
         sync(self)
         with lock:
             if size > synced:
                 synced = size
                 path.write_text(f"{size}\n")
+        for note in ready:
+            notes.add(**note)
 
     JournalBackend.sync = noting  # type: ignore[method-assign]
 
