@@ -64,17 +64,15 @@ class StubServer:
             return False
         request = json.loads(packet)
         self._send({"ticket": request["ticket"], "pid": os.getpid()})
-        line = Line(socket.socket(fileno=descriptors[0]))
-        played = self._play_trial()
-        child = _Child(self, line, played, request["ticket"])
-        self._selector.register(line, selectors.EVENT_READ, child)
+        connection = socket.socket(fileno=descriptors[0])
+        child = _Child(self, connection, self._play_trial(), request["ticket"])
+        self._selector.register(connection, selectors.EVENT_READ, child)
         child.begin()
         return True
 
-    def end(self, line: Line, ticket: int) -> None:
+    def end(self, connection: socket.socket, ticket: int) -> None:
         """Tell the driver that a child has ended."""
-        self._selector.unregister(line)
-        line.close()
+        self._selector.unregister(connection)
         self._send({"ticket": ticket, "status": 0})
 
     def _play_trial(self) -> Conversation:
@@ -101,9 +99,12 @@ class StubServer:
 class _Child:
     """One trial that is played."""
 
-    def __init__(self, server: StubServer, line: Line, played: Conversation, ticket: int) -> None:
+    def __init__(
+        self, server: StubServer, connection: socket.socket, played: Conversation, ticket: int
+    ) -> None:
         self._server = server
-        self._line = line
+        self._connection = connection
+        self._line = Line(connection)
         self._played = played
         self._ticket = ticket
 
@@ -114,7 +115,8 @@ class _Child:
         """Take the driver's answer; it closes the line after the end."""
         answer = self._line.receive()
         if answer is None:
-            self._server.end(self._line, self._ticket)
+            self._server.end(self._connection, self._ticket)
+            self._line.close()
         else:
             self._line.send(self._played.send(answer))
 

@@ -65,7 +65,11 @@ def write_derived(path: Path, content: bytes) -> None:
     For what is made again from durable files, such as a table for reading: a killed process leaves
     the whole old or the whole new content, but a power loss may take the last minute of it away.
     """
-    _write_and_rename(path, lambda temporary: _write_all(temporary, content))
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    _write_and_rename(path, write)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -319,10 +323,6 @@ def _write_and_rename(path: Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _write_all(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def _has_entries(path: Path) -> bool:

@@ -37,6 +37,8 @@ def interrupt_sweep() -> None:
     Observers of epochs are called in another thread than the main one, where Python takes signals.
     """
     signals = signal.getsignal(signal.SIGINT).__self__  # type: ignore[union-attr]
+    if signals._stop.is_by_signal:
+        return  # a second one would end this process
     os.kill(os.getpid(), signal.SIGINT)
     deadline = time.monotonic() + 60
     while not signals._stop.is_by_signal:

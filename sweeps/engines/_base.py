@@ -47,7 +47,8 @@ class Engine(Protocol):
             request: What `perform_task` takes, with the number of ``threads``, and the GPU
                 that it may see as ``device``.
             answer: Called with each question, in any thread, one question of a task at a time.
-            commit: Called after questions were answered, and before the answers are sent.
+            commit: Called after questions were answered, and before the answers are sent; once
+                for several tasks where it is the same.
             limits: When to kill it.
         """
 

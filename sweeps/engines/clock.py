@@ -7,13 +7,13 @@ import time
 
 from sweeps.causes import Cause
 from sweeps.worker.outcomes import Death
-from sweeps.worker.run_task import UNLIMITED, TaskLimits
+from sweeps.worker.run_task import TaskLimits
 
 _LOOK_SECONDS = 0.1
 
 
 class Clock:
-    """Runs while a task works, and stands still while the driver takes its time to answer.
+    """Runs from `start` on, and stands still while the driver takes its time to answer.
 
     Args:
         limits: Of the task.
@@ -22,12 +22,17 @@ class Clock:
         look_seconds: How long to wait at most before another look at it.
     """
 
-    def __init__(self, limits: TaskLimits = UNLIMITED) -> None:
+    def __init__(self, limits: TaskLimits) -> None:
         self._is_wanted = limits.is_wanted
         self.look_seconds = math.inf if limits.is_wanted is None else _LOOK_SECONDS
         self._stall_seconds = _or_never(limits.stall_seconds)
+        self._timeout_seconds = _or_never(limits.timeout_seconds)
+        self.start()
+
+    def start(self) -> None:
+        """Begin to run, or begin anew."""
         self._heard = time.monotonic()
-        self._deadline = self._heard + _or_never(limits.timeout_seconds)
+        self._deadline = self._heard + self._timeout_seconds
 
     @property
     def seconds_left(self) -> float:

@@ -65,17 +65,17 @@ class LocalEngine:
             connection, child = self._start_child(request)
         except ForkServerError as error:
             return Death(None, reason=str(error))
+        conversation = Conversation(connection, answer, commit, Clock(limits))
         try:
-            with connection, self._memory.watching(child, limits.memory_bytes) as watched:
-                conversation = self._loop.begin(connection, answer, commit, Clock(limits))
-                try:
-                    result = _wait_for_message(conversation, child)
-                finally:
-                    self._loop.leave(conversation)
+            with self._memory.watching(child, limits.memory_bytes) as watched:
+                self._loop.begin(conversation)
+                result = _wait_for_message(conversation, child)
         except BaseException:
             child.kill()  # nobody may write any more when what it was for is given up
             raise
         finally:
+            self._loop.leave(conversation)
+            conversation.close()
             _wait_for_end(child)
             if child.status is not None:  # the server told it
                 self._num_dead = 0
@@ -122,7 +122,8 @@ class LocalEngine:
 
     def _start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
         while True:
-            server, data = self._server, self._data
+            with self._replacing:
+                server, data = self._server, self._data
             assert server is not None
             try:
                 if data and not data.is_broken:
@@ -167,7 +168,7 @@ def _wait_for_message(conversation: Conversation, child: Child) -> Message | Dea
     if end is Ending.TIME_UP:
         child.write_stacks()
         child.kill()
-        conversation.connection.close()  # it may not have been forked yet: then it ends by itself
+        conversation.close()  # it may not have been forked yet: then it ends by itself
         child.wait()
         return conversation.clock.explain(child.status)
     return _explain_silence(child) if isinstance(end, Ending) else end

@@ -24,8 +24,6 @@ from sweeps.worker.messages import LONGEST_LINE, Ask, Message, encode_line
 
 _CHUNK_BYTES = 1 << 16
 _LONGEST_WAIT_SECONDS = 3600.0
-_LONG_SECONDS = 1.0
-"""Where answers took so long, other tasks may have waited for their own as well."""
 
 
 class Ending(enum.Enum):
@@ -36,13 +34,14 @@ class Ending(enum.Enum):
 
 
 class Conversation:
-    """What one task asks, and what it is told. Only the loop's thread touches the connection.
+    """What one task asks, and what it is told.
 
     Args:
         connection: The task's socket.
         answer: Gives the answer to a question.
-        commit: Called after answers were given and before they are sent.
-        clock: The task's time.
+        commit: Called after answers were given and before they are sent, once for all tasks that
+            have the same.
+        clock: The task's time, which starts when its questions can be answered.
 
     Attributes:
         end: The task's message that it has ended, or an `Ending`; or what an answer raised.
@@ -94,6 +93,12 @@ class Conversation:
         except OSError:
             self._unsent = b""
 
+    def close(self) -> None:
+        """Close our end; the other one sees it at once, whoever has a copy of it."""
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection.close()
+
     @property
     def wanted_events(self) -> int:
         """What to wait for."""
@@ -110,90 +115,107 @@ class MessageLoop:
         self._selector = selectors.DefaultSelector()
         self._conversations: set[Conversation] = set()
         self._next_look = math.inf
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._round_seconds = 0.0
         self._waker, self._woken = socket.socketpair()
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._starting = threading.Lock()
+        self._lock = threading.Lock()
+        self._jobs: deque[Callable[[], None]] = deque()
         self._thread: threading.Thread | None = None
-        self._failure: BaseException | None = None
-        self._is_closed = False
+        self._is_closing = False
+        self._is_over = False
 
-    def begin(
-        self, connection: socket.socket, answer: Ask, commit: Callable[[], None], clock: Clock
-    ) -> Conversation:
-        """Begin to answer a task. Whoever began it closes the connection once it has ended."""
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="message-loop", daemon=True)
-                self._thread.start()
-        conversation = Conversation(connection, answer, commit, clock)
-        self._have_done(lambda: self._join(conversation))
-        return conversation
+    def begin(self, conversation: Conversation) -> None:
+        """Begin to answer a task. `leave` it before its connection is closed.
+
+        Raises:
+            RuntimeError: The loop has been closed, or has failed.
+        """
+        if not self._have_done(lambda: self._join(conversation)):
+            raise RuntimeError("the thread that answers tasks has ended")
 
     def leave(self, conversation: Conversation) -> None:
         """Answer no more of what a task asks; returns when no answer is being given any more."""
-        if conversation.end.done():
-            return
         has_left = threading.Event()
 
         def leave() -> None:
             self._drop(conversation)
             has_left.set()
 
-        self._have_done(leave)
-        has_left.wait()
+        if not conversation.end.done() and self._have_done(leave):
+            has_left.wait()
 
     def close(self) -> None:
-        """End the thread; what is still being talked about is silence. Twice is no mistake."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+        """End the thread; whatever is still talked about ends in silence. Twice is no mistake."""
+        with self._lock:
+            if self._is_closing:
+                return
+            self._is_closing = True
+            if self._thread:
+                self._waker.send(b"\0")
         if self._thread:
-            self._waker.send(b"\0")
             self._thread.join()
         self._selector.close()
         self._waker.close()
         self._woken.close()
 
-    def _have_done(self, job: Callable[[], None]) -> None:
-        if self._failure:
-            raise RuntimeError("the thread that answers tasks has failed") from self._failure
-        self._jobs.append(job)
-        self._waker.send(b"\0")
+    def _have_done(self, job: Callable[[], None]) -> bool:
+        """Have the thread do something; False where there is no thread any more."""
+        with self._lock:
+            if self._is_closing or self._is_over:
+                return False
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="message-loop", daemon=True)
+                self._thread.start()
+            self._jobs.append(job)
+            self._waker.send(b"\0")
+        return True
 
     def _run(self) -> None:
+        failure: BaseException | None = None
         try:
-            while not self._is_closed:
+            while not self._is_closing:
                 self._serve_once()
-            for conversation in list(self._conversations):
+        except BaseException as error:  # noqa: BLE001 - a mistake in here: raised for every task
+            failure = error
+        with self._lock:
+            self._is_over = True
+        self._do_jobs()
+        for conversation in list(self._conversations):  # nobody shall wait for ever
+            if failure:
+                self._fail(conversation, failure)
+            else:
                 self._end(conversation, Ending.SILENCE)
-        except BaseException as error:
-            self._failure = error
-            for conversation in list(self._conversations):
-                self._fail(conversation, error)
-            while self._jobs:  # nobody shall wait for ever
-                self._jobs.popleft()()
-            raise
 
     def _serve_once(self) -> None:
         """Wait until something has come, and answer it."""
-        wait = max(0.0, min(self._next_look - time.monotonic(), _LONGEST_WAIT_SECONDS))
-        ready = self._selector.select(wait)
-        if time.monotonic() >= self._next_look:
+        waiting = self._selector.select(0)
+        for key, _ in waiting:
+            if key.data:  # it asked while others were answered
+                key.data.clock.stand_still(self._round_seconds)
+        left = max(0.0, min(self._next_look - time.monotonic(), _LONGEST_WAIT_SECONDS))
+        ready = waiting or self._selector.select(left)
+        began = time.monotonic()
+        if began >= self._next_look:
             # What has come already is read even where the time is up.
             self._look_at_clocks({key.data for key, _ in ready})
-        began = time.monotonic()
         answered = [each for key, events in ready for each in self._handle(key.data, events)]
         self._send(answered)
-        self._adjust_clocks({conversation for conversation, _ in answered}, began)
+        self._round_seconds = time.monotonic() - began
+        for conversation in {conversation for conversation, _ in answered}:
+            conversation.clock.stand_still(self._round_seconds)
+            conversation.clock.hear()
 
     def _handle(
         self, conversation: Conversation | None, events: int
     ) -> list[tuple[Conversation, Message]]:
         """Do what a ready socket is there for; gives the answers that are to be sent."""
         if conversation is None:
+            with contextlib.suppress(BlockingIOError):
+                self._woken.recv(_CHUNK_BYTES)
             self._do_jobs()
+            return []
+        if conversation not in self._conversations:  # it has been left a moment ago
             return []
         if events & selectors.EVENT_WRITE:
             conversation.send_rest()
@@ -215,24 +237,20 @@ class MessageLoop:
         return answered
 
     def _send(self, answered: list[tuple[Conversation, Message]]) -> None:
+        failed: dict[Callable[[], None], BaseException] = {}
+        for commit in dict.fromkeys(conversation.commit for conversation, _ in answered):
+            try:
+                commit()
+            except BaseException as error:  # noqa: BLE001 - raised where the end is waited for
+                failed[commit] = error
         for conversation, message in answered:
             if conversation not in self._conversations:  # it has ended meanwhile
                 continue
-            try:
-                conversation.commit()
-                conversation.send(message)
-            except BaseException as error:  # noqa: BLE001 - raised where the end is waited for
-                self._fail(conversation, error)
+            if conversation.commit in failed:
+                self._fail(conversation, failed[conversation.commit])
             else:
+                conversation.send(message)
                 self._wait_for(conversation)
-
-    def _adjust_clocks(self, answered: set[Conversation], began: float) -> None:
-        seconds = time.monotonic() - began
-        delayed = self._conversations if seconds >= _LONG_SECONDS else answered
-        for conversation in delayed:
-            conversation.clock.stand_still(seconds)
-        for conversation in answered:
-            conversation.clock.hear()
 
     def _look_at_clocks(self, ready: set[Conversation | None]) -> None:
         self._next_look = math.inf
@@ -247,14 +265,21 @@ class MessageLoop:
         self._next_look = min(self._next_look, time.monotonic() + seconds)
 
     def _do_jobs(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._woken.recv(_CHUNK_BYTES)
         while self._jobs:
             self._jobs.popleft()()
 
     def _join(self, conversation: Conversation) -> None:
+        try:
+            self._selector.register(conversation.connection, selectors.EVENT_READ, conversation)
+        except (
+            KeyError,
+            ValueError,
+            OSError,
+        ) as error:  # who began it was cut short, and closed it
+            conversation.end.set_exception(error)
+            return
         self._conversations.add(conversation)
-        self._selector.register(conversation.connection, selectors.EVENT_READ, conversation)
+        conversation.clock.start()
         self._plan_look(conversation.clock)
 
     def _wait_for(self, conversation: Conversation) -> None:
@@ -284,7 +309,7 @@ def _decode(line: bytearray) -> Message:
     """
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict) or "kind" not in message:
         raise EOFError

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class View(Protocol):
     """Shows a sweep while it runs: a context manager whose value is the sweep's observer.
 
-    Called from several supervisor threads at once. It must not block longer than printing a line
-    takes, and must never raise: a closed terminal costs the view, not the sweep. After its block
-    has ended, the screen belongs to whoever prints next.
+    Called from several threads at once, of epochs from the one that answers all trials. It must not
+    block longer than printing a line takes, and must never raise: a closed terminal costs the view,
+    not the sweep. After its block has ended, the screen belongs to whoever prints next.
     """
 
     def __call__(self, event: Event) -> None:

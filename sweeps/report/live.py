@@ -28,7 +28,7 @@ def open_live_view(earlier: SweepReport | None = None) -> LiveView:
 class LiveView:
     """Draws the sweep four times a second from a thread of its own.
 
-    Events only update the progress, so a supervisor thread never waits for the terminal. When the
+    Events only update the progress, so that no trial ever waits for the terminal. When the
     block ends, the last picture stays on the screen.
 
     Args:

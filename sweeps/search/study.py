@@ -58,10 +58,10 @@ if TYPE_CHECKING:
 class Study:
     """Hands out trials, judges their reports and remembers how they ended.
 
-    Every method may be called from any thread. What `set_attempt`, `tell`, `enqueue` and `extend`
-    note is on disk when they return: if the process dies, the next opening knows it. The rest is
-    once `sync` has returned, and before that nobody outside may be told of it. Values are the
-    user's own; how Optuna stores them stays inside.
+    Every method may be called from any thread. What `set_attempt`, `tell`, `tell_infeasible`,
+    `enqueue` and `extend` note is on disk when they return: if the process dies, the next opening
+    knows it. The rest is once `sync` has returned, and before that nobody outside may be told of
+    it. Values are the user's own; how Optuna stores them stays inside.
 
     Args:
         spec: The sweep's spec.

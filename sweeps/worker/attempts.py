@@ -27,7 +27,6 @@ class Assignment:
         resume_reasons: Why continuing an earlier attempt is approximate; None where nothing was
             continued.
         has_begun: The process asked for something: it was alive.
-        is_uncommitted: It has reported what may not be on disk yet.
         loop: How its model is trained, and why so where that is `model.fit`; None before that.
         batch: Its batch size, gradient accumulation and why the size is fixed; None before that.
     """
@@ -39,7 +38,6 @@ class Assignment:
     earlier: Sequence[Mapping[str, Any]] = ()
     resume_reasons: list[str] | None = field(init=False, default=None)
     has_begun: bool = field(init=False, default=False)
-    is_uncommitted: bool = field(init=False, default=False)
     batch: Mapping[str, Any] | None = field(init=False, default=None)
     loop: Mapping[str, Any] | None = field(init=False, default=None)
 

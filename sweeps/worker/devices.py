@@ -135,9 +135,9 @@ def open_devices(resources: Resources) -> Devices:
 def lend_to(run_task: RunTask, devices: Devices) -> RunTask:
     """Let each task that is run see the GPU that it was lent, and no other one."""
 
-    def run(request: Mapping[str, Any], answer: Ask, **limits: Any) -> Message | Death:
+    def run(request: Mapping[str, Any], answer: Ask, **options: Any) -> Message | Death:
         with devices.lend() as name:
             given = request if name is None else {**request, "device": name}
-            return run_task(given, answer, **limits)
+            return run_task(given, answer, **options)
 
     return run

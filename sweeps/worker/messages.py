@@ -49,10 +49,6 @@ class Line:
         message: Message = json.loads(text)
         return message
 
-    def fileno(self) -> int:
-        """Give the descriptor, for waiting."""
-        return self._socket.fileno()
-
     def close(self) -> None:
         """Close this end; the other one sees it at once, from any thread."""
         with contextlib.suppress(OSError):

@@ -18,7 +18,7 @@ class TaskLimits:
         timeout_seconds: After so long; None means never.
         stall_seconds: When it has sent no message for so long.
         memory_bytes: When it holds more than this.
-        is_wanted: Looked at ten times a second; the task is killed once it is False.
+        is_wanted: Looked at some ten times a second; the task is killed once it is False.
     """
 
     timeout_seconds: float | None = None

@@ -81,6 +81,7 @@ class Supervisor:
     _left: deque[TrialRecord] = field(init=False)
     _turn: threading.Condition = field(init=False, default_factory=threading.Condition)
     _refusing: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _reported: list[EpochReported] = field(init=False, default_factory=list)
     _num_infeasible: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -178,7 +179,7 @@ class Supervisor:
         result = self.run_task(
             request,
             self._answerer(assignment),
-            commit=lambda: self._commit(assignment),
+            commit=self._commit,
             limits=limits,
         )
         if isinstance(result, Death):
@@ -237,11 +238,13 @@ class Supervisor:
 
         return answer
 
-    def _commit(self, assignment: Assignment) -> None:
-        """See that a report is on disk before its trial is told so."""
-        if assignment.is_uncommitted:
+    def _commit(self) -> None:
+        """See that reports are on disk before anybody is told of them."""
+        reported, self._reported = self._reported, []
+        if reported:
             self.study.sync()
-            assignment.is_uncommitted = False
+        for event in reported:
+            self.observe(event)
 
     def _record_refusal(self, number: int, attempt: int, message: Message, reason: str) -> None:
         """Write down what came too late: it is in no other file, and in no way in the study."""
@@ -294,8 +297,7 @@ class Supervisor:
         number, epoch, value = assignment.number, message["epoch"], message["value"]
         attempt = message.get("attempt", assignment.attempt)
         prune = value is not None and self.study.report(number, epoch, value, attempt=attempt)
-        assignment.is_uncommitted = True
-        self.observe(EpochReported(number, epoch, value, message["best"]))
+        self._reported.append(EpochReported(number, epoch, value, message["best"]))
         if prune:
             return {"action": "prune"}
         return {"action": "stop" if self.stop.reason else "continue"}

@@ -13,8 +13,8 @@ import pytest
 
 from sweeps.engines.clock import Clock
 from sweeps.engines.message_loop import Conversation, Ending, MessageLoop
-from sweeps.worker.messages import Ask, Line, do_nothing, encode_line
-from sweeps.worker.run_task import TaskLimits
+from sweeps.worker.messages import Ask, Line, do_nothing
+from sweeps.worker.run_task import UNLIMITED, TaskLimits
 
 SECONDS = 10.0
 """How long a test waits for what has to come."""
@@ -41,20 +41,21 @@ class Tasks:
         self,
         answer: Ask = lambda _: {},
         commit: Callable[[], None] = do_nothing,
-        limits: TaskLimits | None = None,
+        limits: TaskLimits = UNLIMITED,
     ) -> Task:
         """Begin a conversation."""
         ours, theirs = socket.socketpair()
         theirs.settimeout(SECONDS)
-        clock = Clock(limits) if limits else Clock()
-        task = Task(self.loop.begin(ours, answer, commit, clock), theirs, Line(theirs))
+        talk = Conversation(ours, answer, commit, Clock(limits))
+        task = Task(talk, theirs, Line(theirs))
         self._all.append(task)
+        self.loop.begin(talk)
         return task
 
     def close(self) -> None:
         """Close all sockets."""
         for task in self._all:
-            task.talk.connection.close()
+            task.talk.close()
             task.line.close()
 
 
@@ -96,7 +97,7 @@ def test_answer_is_sent_once_it_is_committed(tasks: Tasks) -> None:
 
 
 def test_questions_that_came_together_are_committed_together(tasks: Tasks) -> None:
-    """All are answered before the first commit, which may serve them all."""
+    """All are answered before the commit that serves them all."""
     told: list[str] = []
     may_go_on, has_begun = threading.Event(), threading.Event()
 
@@ -106,7 +107,10 @@ def test_questions_that_came_together_are_committed_together(tasks: Tasks) -> No
         assert may_go_on.wait(SECONDS)
         return {}
 
-    begun = [tasks.begin(answer, lambda: told.append("commit")) for _ in range(4)]
+    def commit() -> None:
+        told.append("commit")
+
+    begun = [tasks.begin(answer, commit) for _ in range(4)]
     begun[0].line.send(REPORT)
     assert has_begun.wait(SECONDS)
     for task in begun[1:]:
@@ -114,7 +118,7 @@ def test_questions_that_came_together_are_committed_together(tasks: Tasks) -> No
     may_go_on.set()
     for task in begun:
         assert task.line.receive() == {}
-    assert told == ["answer", "commit", *["answer"] * 3, *["commit"] * 3]
+    assert told == ["answer", "commit", *["answer"] * 3, "commit"]
 
 
 def is_answered(task: Task) -> bool:
@@ -187,33 +191,58 @@ def test_half_a_message_is_no_sign_of_life(tasks: Tasks) -> None:
 def test_time_limit_leaves_out_what_the_driver_takes_to_answer(tasks: Tasks) -> None:
     """A trial whose report waits for disk space has not used its own time, nor been silent.
 
-    Neither has another one that could not be answered meanwhile.
+    Neither has another one that asks meanwhile, or begins.
     """
     limits = TaskLimits(1.0, 0.5)
+    has_begun = threading.Event()
 
     def answer(message: Any) -> dict[str, Any]:
+        has_begun.set()
         time.sleep(1.2)
         return {}
 
-    slow, other = tasks.begin(answer, limits=limits), tasks.begin(limits=limits)
+    slow, asking = tasks.begin(answer, limits=limits), tasks.begin(limits=limits)
     slow.line.send(REPORT)
-    assert slow.line.receive() == {}
-    time.sleep(0.1)  # both still have something to do
-    for task in (slow, other):
+    assert has_begun.wait(SECONDS)
+    beginning = tasks.begin(limits=limits)
+    asking.line.send(REPORT)
+    for task in (slow, asking):
+        assert task.line.receive() == {}
+    time.sleep(0.1)  # they still have something to do
+    for task in (slow, asking, beginning):
         task.line.send(END)
         assert task.talk.end.result(SECONDS) == END
 
 
+def test_task_that_hangs_is_given_up_while_others_are_answered_slowly(tasks: Tasks) -> None:
+    """Its clock stands still for nobody else's question."""
+
+    def answer(message: Any) -> dict[str, Any]:
+        time.sleep(0.1)
+        return {}
+
+    talking, hanging = tasks.begin(answer), tasks.begin(limits=TaskLimits(stall_seconds=0.25))
+    began = time.monotonic()
+    while not hanging.talk.end.done() and time.monotonic() < began + SECONDS:
+        talking.line.send(REPORT)
+        assert talking.line.receive() == {}
+    assert hanging.talk.end.result(SECONDS) is Ending.TIME_UP
+
+
 def test_message_that_came_in_time_is_read_after_it(tasks: Tasks) -> None:
     """A driver that was suspended does not blame the trial for the time it slept."""
-    ours, theirs = socket.socketpair()
-    clock = Clock(TaskLimits(stall_seconds=0.01))
-    theirs.sendall(encode_line(END))
-    time.sleep(0.1)
-    talk = tasks.loop.begin(ours, lambda _: {}, do_nothing, clock)
-    assert talk.end.result(SECONDS) == END
-    ours.close()
-    theirs.close()
+    has_begun = threading.Event()
+
+    def answer(message: Any) -> dict[str, Any]:
+        has_begun.set()
+        time.sleep(0.3)
+        return {}
+
+    task, other = tasks.begin(limits=TaskLimits(stall_seconds=0.1)), tasks.begin(answer)
+    other.line.send(REPORT)
+    assert has_begun.wait(SECONDS)
+    task.line.send(END)
+    assert task.talk.end.result(SECONDS) == END
 
 
 def test_who_leaves_is_answered_no_more(tasks: Tasks) -> None:
@@ -239,15 +268,14 @@ def test_who_leaves_is_answered_no_more(tasks: Tasks) -> None:
 
 def test_loop_that_fails_lets_nobody_wait(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake in the loop itself ends every task, and those that would begin."""
-    monkeypatch.setattr("threading.excepthook", lambda _: None)
     task = tasks.begin()
     monkeypatch.setattr(tasks.loop, "_send", lambda _: 1 / 0)
     task.line.send(REPORT)
     with pytest.raises(ZeroDivisionError):
         task.talk.end.result(SECONDS)
     ours, theirs = socket.socketpair()
-    with ours, theirs, pytest.raises(RuntimeError, match="thread that answers tasks has failed"):
-        tasks.loop.begin(ours, lambda _: {}, do_nothing, Clock())
+    with ours, theirs, pytest.raises(RuntimeError, match="thread that answers tasks has ended"):
+        tasks.loop.begin(Conversation(ours, lambda _: {}, do_nothing, Clock(UNLIMITED)))
 
 
 def test_end_of_the_loop_is_the_end_of_all_that_is_said(tasks: Tasks) -> None:
@@ -255,3 +283,17 @@ def test_end_of_the_loop_is_the_end_of_all_that_is_said(tasks: Tasks) -> None:
     task = tasks.begin()
     tasks.loop.close()
     assert task.talk.end.result(SECONDS) is Ending.SILENCE
+
+
+def test_conversation_that_was_closed_before_it_began_harms_no_other(tasks: Tasks) -> None:
+    """Ctrl-C may close a connection before the loop has it."""
+    ours, theirs = socket.socketpair()
+    closed = Conversation(ours, lambda _: {}, do_nothing, Clock(UNLIMITED))
+    closed.close()
+    theirs.close()
+    tasks.loop.begin(closed)
+    with pytest.raises(ValueError, match="Invalid file descriptor"):
+        closed.end.result(SECONDS)
+    task = tasks.begin()
+    task.line.send(REPORT)
+    assert task.line.receive() == {}

@@ -110,7 +110,7 @@ def _forget_syncs() -> None:
 
 
 def _answer_at_once() -> None:
-    Supervisor._commit = lambda *_: None  # type: ignore[method-assign]
+    Supervisor._commit = lambda _: None  # type: ignore[method-assign]
 
 
 MISTAKES = {
