@@ -22,7 +22,6 @@ from sweeps.search.journal import JournalBackend
 from sweeps.search.study import Study
 from sweeps.search.trials import TrialFinishedError, TrialOutcome
 from sweeps.worker import disk, disk_space, fork_server
-from sweeps.worker.supervisor import Supervisor
 from tests.soak.notes import Notes, open_notes
 from tests.soak.stub_training import replace_keras
 
@@ -109,17 +108,12 @@ def _forget_syncs() -> None:
     JournalBackend._read_foreign = lambda *_: None  # type: ignore[method-assign]
 
 
-def _answer_at_once() -> None:
-    Supervisor._commit = lambda _: None  # type: ignore[method-assign]
-
-
 MISTAKES = {
     "drop reports": _drop_reports,
     "change reports": _change_reports,
     "forget attempts": _forget_attempts,
     "delete the leader's checkpoint": _delete_the_leaders,
     "keep records back": _forget_syncs,
-    "answer at once": _answer_at_once,
 }
 """Mistakes that the package might have: what proves that the checker sees them."""
 

@@ -19,7 +19,6 @@ SEEN = {
     "forget attempts": "began, but it is in 0",
     "delete the leader's checkpoint": "the leader's .*keras is gone or damaged",
     "keep records back": "but is None|but it is |is lost",
-    "answer at once": ", but is None",
 }
 """What the checker says of each mistake."""
 

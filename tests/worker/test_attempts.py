@@ -11,14 +11,15 @@ import pytest
 
 from sweeps.causes import Cause
 from sweeps.paths import SweepPaths
+from sweeps.search.journal import JournalBackend
 from sweeps.search.study import open_study
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import Limits, Objective, SweepSpec
 from sweeps.spec.parameters import Parameter
 from sweeps.worker.disk_space import DiskSpace
-from sweeps.worker.events import TrialEnded, ignore_events
+from sweeps.worker.events import EpochReported, Event, TrialEnded, ignore_events
 from sweeps.worker.limits import Stop
-from sweeps.worker.messages import Ask, Message
+from sweeps.worker.messages import Ask, Message, do_nothing
 from sweeps.worker.outcomes import Death
 from sweeps.worker.supervisor import Supervisor
 
@@ -50,6 +51,8 @@ class Sweep:
 
     Attributes:
         begun: What each attempt was told at its beginning.
+        commit: What the supervisor wants to be called before answers are sent.
+        events: What was observed.
     """
 
     def __init__(self, folder: Path, **limits: Any) -> None:
@@ -64,6 +67,8 @@ class Sweep:
         )
         self.stop = Stop()
         self.begun: list[Message] = []
+        self.events: list[Event] = []
+        self.commit = do_nothing
         self.trial: TrialRecord | None = None
 
     def run(self, *attempts: Attempt) -> TrialEnded | None:
@@ -71,6 +76,7 @@ class Sweep:
         script = iter(attempts)
 
         def run_task(request: Mapping[str, Any], answer: Ask, **options: Any) -> Message | Death:
+            self.commit = options["commit"]
             return next(script)(lambda message: self._note(message, answer))
 
         with open_study(self.paths, self.spec, sweep_id="a") as study:
@@ -82,7 +88,7 @@ class Sweep:
                 stop=self.stop,
                 space=DiskSpace(self.paths.root, self.stop, ignore_events),
                 threads=1,
-                observe=ignore_events,
+                observe=self.events.append,
                 interrupted=study.interrupted(),
             ).supervise_next()
             self.trial = study.trials()[0]
@@ -108,6 +114,30 @@ def make_sweep(tmp_path: Path) -> Callable[..., Sweep]:
 
 
 MakeSweep = Callable[..., Sweep]
+
+
+def test_supervisor_reports_are_on_disk_before_anybody_hears_of_them(
+    make_sweep: MakeSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One wait for the disk serves all that came together, and there is none for nothing."""
+    sweep, sync, told = make_sweep(), JournalBackend.sync, list[Any]()
+    monkeypatch.setattr(
+        JournalBackend, "sync", lambda backend: (told.append("synced"), sync(backend))
+    )
+    monkeypatch.setattr(sweep, "events", told)
+
+    def run(ask: Ask) -> Message | Death:
+        ask({"kind": "begin"})
+        told.clear()
+        for epoch in (1, 2):
+            ask({"kind": "report", "epoch": epoch, "value": 0.5, "best": 0.5})
+        assert told == []
+        sweep.commit()
+        sweep.commit()
+        assert told == ["synced", *(EpochReported(0, epoch, 0.5, 0.5) for epoch in (1, 2))]
+        return DONE
+
+    sweep.run(run)
 
 
 def test_supervisor_lost_process_is_continued_and_no_failure(make_sweep: MakeSweep) -> None:
