@@ -79,9 +79,9 @@ class Conversation:
             for line in lines:
                 yield _decode(line)
 
-    def send(self, message: Message) -> None:
-        """Send a message as far as the other end takes it; the rest waits for `send_rest`."""
-        self._unsent += encode_line(message)
+    def send(self, line: bytes) -> None:
+        """Send a line as far as the other end takes it; the rest waits for `send_rest`."""
+        self._unsent += line
         self.send_rest()
 
     def send_rest(self) -> None:
@@ -208,7 +208,7 @@ class MessageLoop:
 
     def _handle(
         self, conversation: Conversation | None, events: int
-    ) -> list[tuple[Conversation, Message]]:
+    ) -> list[tuple[Conversation, bytes]]:
         """Do what a ready socket is there for; gives the answers that are to be sent."""
         if conversation is None:
             with contextlib.suppress(BlockingIOError):
@@ -222,34 +222,34 @@ class MessageLoop:
             self._wait_for(conversation)
         return self._answer(conversation) if events & selectors.EVENT_READ else []
 
-    def _answer(self, conversation: Conversation) -> list[tuple[Conversation, Message]]:
+    def _answer(self, conversation: Conversation) -> list[tuple[Conversation, bytes]]:
         answered = []
         try:
             for message in conversation.receive():
                 if message["kind"] == "end":
                     self._end(conversation, message)
                     return []
-                answered.append((conversation, conversation.answer(message)))
+                answered.append((conversation, encode_line(conversation.answer(message))))
         except EOFError:
             self._end(conversation, Ending.SILENCE)
         except BaseException as error:  # noqa: BLE001 - raised where the end is waited for
             self._fail(conversation, error)
         return answered
 
-    def _send(self, answered: list[tuple[Conversation, Message]]) -> None:
+    def _send(self, answered: list[tuple[Conversation, bytes]]) -> None:
         failed: dict[Callable[[], None], BaseException] = {}
         for commit in dict.fromkeys(conversation.commit for conversation, _ in answered):
             try:
                 commit()
             except BaseException as error:  # noqa: BLE001 - raised where the end is waited for
                 failed[commit] = error
-        for conversation, message in answered:
+        for conversation, line in answered:
             if conversation not in self._conversations:  # it has ended meanwhile
                 continue
             if conversation.commit in failed:
                 self._fail(conversation, failed[conversation.commit])
             else:
-                conversation.send(message)
+                conversation.send(line)
                 self._wait_for(conversation)
 
     def _look_at_clocks(self, ready: set[Conversation | None]) -> None:

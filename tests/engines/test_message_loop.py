@@ -139,11 +139,16 @@ def test_what_cannot_be_committed_is_not_told(tasks: Tasks) -> None:
     assert not is_answered(task)
 
 
-def test_what_an_answer_raises_ends_its_task_only(tasks: Tasks) -> None:
+@pytest.mark.parametrize(
+    ("answer", "error"), [(lambda _: {}["missing"], KeyError), (lambda _: {"no": {1}}, TypeError)]
+)
+def test_what_an_answer_raises_ends_its_task_only(
+    tasks: Tasks, answer: Ask, error: type[Exception]
+) -> None:
     """The supervisor of that trial gets it; others are answered as before."""
-    failing, other = tasks.begin(lambda _: {}["missing"]), tasks.begin()
+    failing, other = tasks.begin(answer), tasks.begin()
     failing.line.send(REPORT)
-    with pytest.raises(KeyError, match="missing"):
+    with pytest.raises(error):
         failing.talk.end.result(SECONDS)
     other.line.send(REPORT)
     assert other.line.receive() == {}
