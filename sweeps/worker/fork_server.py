@@ -169,7 +169,6 @@ class ForkServer:
         if not self._process.wait(_LONGEST_END_SECONDS):  # somebody has stopped it
             self._process.kill()
         self._listener.join()
-        self._socket.close()
         self._process.close()
 
     def _listen(self) -> None:
@@ -187,6 +186,7 @@ class ForkServer:
                 child.end(message["status"])
         with self._lock:
             self._failure = self._failure or self._process.explain_death()
+            self._socket.close()  # here, so that it is closed whoever was cut short
             left, self._waiting = list(self._waiting.values()), {}
         self._ready.set()
         for child in left:
