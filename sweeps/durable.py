@@ -37,25 +37,18 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         path: Final name; an older file of that name is replaced.
         write: Gets the temporary path, which has the same suffix, and writes the file there.
     """
-
-    def write_synced(temporary: Path) -> None:
+    with _renaming(path) as temporary:
         write(temporary)
         sync_file(temporary)
-
-    _write_and_rename(path, write_synced)
     sync_dir(path.parent)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically and durably."""
-
-    def write_synced(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-
-    _write_and_rename(path, write_synced)
+    with _renaming(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     sync_dir(path.parent)
 
 
@@ -65,11 +58,8 @@ def write_derived(path: Path, content: bytes) -> None:
     For what is made again from durable files, such as a table for reading: a killed process leaves
     the whole old or the whole new content, but a power loss may take the last minute of it away.
     """
-
-    def write(temporary: Path) -> None:
+    with _renaming(path) as temporary:
         temporary.write_bytes(content)
-
-    _write_and_rename(path, write)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -315,10 +305,12 @@ def _remove_earlier_tries(path: Path) -> None:
             remove_entry(entry)
 
 
-def _write_and_rename(path: Path, write: Callable[[Path], None]) -> None:
+@contextlib.contextmanager
+def _renaming(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what is there in the end gets that name in one step."""
     temporary = _temporary_name(path)
     try:
-        write(temporary)
+        yield temporary
         os.replace(temporary, path)  # noqa: PTH105 - this rename is the commit
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -46,9 +46,10 @@ class Engine(Protocol):
         Args:
             request: What `perform_task` takes, with the number of ``threads``, and the GPU
                 that it may see as ``device``.
-            answer: Called with each question, in any thread, one question of a task at a time.
-            commit: Called after questions were answered, and before the answers are sent; once
-                for several tasks where it is the same.
+            answer: Called with each question, in any thread, but one call at a time, whichever the
+                task.
+            commit: Called in the same way after questions were answered, and before the answers
+                are sent; once for several tasks where it is the same.
             limits: When to kill it.
         """
 

@@ -228,7 +228,7 @@ class MessageLoop:
             for message in conversation.receive():
                 if message["kind"] == "end":
                     self._end(conversation, message)
-                    return []
+                    break
                 answered.append((conversation, encode_line(conversation.answer(message))))
         except EOFError:
             self._end(conversation, Ending.SILENCE)
@@ -271,12 +271,8 @@ class MessageLoop:
     def _join(self, conversation: Conversation) -> None:
         try:
             self._selector.register(conversation.connection, selectors.EVENT_READ, conversation)
-        except (
-            KeyError,
-            ValueError,
-            OSError,
-        ) as error:  # who began it was cut short, and closed it
-            conversation.end.set_exception(error)
+        except (KeyError, ValueError, OSError) as error:
+            conversation.end.set_exception(error)  # who began it was cut short, and closed it
             return
         self._conversations.add(conversation)
         conversation.clock.start()

@@ -124,10 +124,12 @@ def choose_files(
     stored = []
     for trial in trials:
         has_ended = trial.state in ENDED
-        checkpoints, latest = sizes.get(trial.number, (0, 0))
-        # What has not ended keeps all that it has: its size matters only for the sum of all.
-        if trial.number not in sizes and (has_ended or spec.keep.max_disk is not None):
+        if trial.number in sizes:
+            checkpoints, latest = sizes[trial.number]
+        elif has_ended or spec.keep.max_disk is not None:
             checkpoints, latest = _measure(paths.trial(trial.number), is_limited=_has_limit(spec))
+        else:  # it keeps all that it has, whose size matters only for the sum of all
+            checkpoints, latest = 0, 0
         if has_ended:
             sizes[trial.number] = (checkpoints, latest)
         state = "running" if trial.number in needed else trial.state

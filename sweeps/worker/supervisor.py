@@ -80,7 +80,6 @@ class Supervisor:
     _conclusions: Conclusions = field(init=False)
     _left: deque[TrialRecord] = field(init=False)
     _turn: threading.Condition = field(init=False, default_factory=threading.Condition)
-    _refusing: threading.Lock = field(init=False, default_factory=threading.Lock)
     _reported: list[EpochReported] = field(init=False, default_factory=list)
     _num_infeasible: Counter[str] = field(init=False, default_factory=Counter)
 
@@ -249,11 +248,10 @@ class Supervisor:
     def _record_refusal(self, number: int, attempt: int, message: Message, reason: str) -> None:
         """Write down what came too late: it is in no other file, and in no way in the study."""
         path = self.paths.trial(number).refused
-        with self._refusing:
-            earlier = read_json(path)["refused"] if path.exists() else []
-            refused = {**message, "attempt": attempt, "reason": reason}
-            record = {"schema": SCHEMA, "refused": [*earlier, refused]}
-            self.space.retry(lambda: write_json(path, record))
+        earlier = read_json(path)["refused"] if path.exists() else []
+        refused = {**message, "attempt": attempt, "reason": reason}
+        record = {"schema": SCHEMA, "refused": [*earlier, refused]}
+        self.space.retry(lambda: write_json(path, record))
         self.observe(Notice(reason))
 
     def _answer_begin(self, assignment: Assignment, message: Message) -> Message:
