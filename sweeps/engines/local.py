@@ -112,8 +112,9 @@ class LocalEngine:
     def close(self) -> None:
         """End the server and all its children."""
         self._memory.close()
-        server, self._server = self._server, None
-        data, self._data = self._data, None
+        with self._replacing:  # a task that goes on in another thread replaces nothing any more
+            server, self._server = self._server, None
+            data, self._data = self._data, None
         if server:
             server.close()
         if data:
@@ -124,7 +125,8 @@ class LocalEngine:
         while True:
             with self._replacing:
                 server, data = self._server, self._data
-            assert server is not None
+            if server is None:
+                raise ForkServerError("the engine has been closed")
             try:
                 if data and not data.is_broken:
                     return data.start_child(request)

@@ -98,3 +98,11 @@ def test_begin_gives_what_a_job_gives_or_raises(kind: type, local_engine: LocalE
 
     with pytest.raises(ValueError, match="a mistake"):
         engine.begin(fail)()
+
+
+def test_task_after_the_end_of_its_engine_is_lost_and_starts_nothing() -> None:
+    """A job in another thread may come to its task when all has been closed."""
+    engine = LocalEngine()
+    engine.close()
+    ended = engine.run_task(INSPECT, lambda _: {})
+    assert ended == Death(None, reason="the engine has been closed")
