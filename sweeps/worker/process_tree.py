@@ -32,9 +32,10 @@ def adopt_orphans() -> None:
 def list_children(pid: int) -> list[int]:
     """List the children of a process that still live."""
     found: list[int] = []
-    with contextlib.suppress(OSError):  # a thread, or the process itself, has just ended
+    with contextlib.suppress(OSError):  # the process itself has ended
         for path in Path(f"/proc/{pid}/task").glob("*/children"):
-            found += map(int, path.read_text().split())
+            with contextlib.suppress(OSError):  # a thread that has just ended holds none
+                found += map(int, path.read_text().split())
     return [child for child in found if is_alive(child)]
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from sweeps.worker.process_tree import is_alive, kill_tree, list_children
 
@@ -34,6 +37,20 @@ def test_kill_tree_finds_who_left_the_group_and_whose_parent_died() -> None:
         assert len(children) == 2
         kill_tree(process.pid)
         assert not any(map(is_alive, [process.pid, *children]))
+
+
+def test_children_are_found_where_another_thread_has_just_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each thread has a list of its own, which goes with it."""
+    list_files = Path.glob
+    monkeypatch.setattr(
+        Path, "glob", lambda path, pattern: [path / "0" / "children", *list_files(path, pattern)]
+    )
+    with start(FAMILY) as process:
+        children = list_children(process.pid)
+        kill_tree(process.pid)
+    assert len(children) == 2
 
 
 def test_process_without_its_first_thread_is_alive() -> None:
