@@ -280,6 +280,26 @@ def test_stopped_process_that_was_given_up_is_refused_when_it_continues(
     assert [each["attempt"] for each in refused] == [1]
 
 
+@pytest.mark.usefixtures("shared_engine")
+def test_error_of_one_worker_lets_the_other_trials_end_as_after_a_signal(
+    make_space: MakeSpace, tmp_path: Path
+) -> None:
+    """A watcher that raises costs no epoch of another trial, and resume goes on."""
+    space = make_space(**{**SLOW, "limits": "{trials: 2, workers: 2}"})
+    whole = sweeps.run(space, results=tmp_path / "whole")
+
+    def fail(event: Event) -> None:
+        if isinstance(event, EpochReported) and (event.number, event.epoch) == (0, 2):
+            raise RuntimeError("the watcher's own bug")
+
+    with pytest.raises(RuntimeError, match="own bug"):
+        sweeps.run(space, results=tmp_path / "cut", observer=fail)
+    paths = SweepPaths(tmp_path / "cut" / "tiny")
+    outcome = json.loads(paths.trial(1).outcome.read_text())
+    assert (outcome["state"], outcome["cause"]) != ("interrupted", "lost")
+    assert sweeps.resume(paths.root).to_rows() == whole.to_rows()
+
+
 def run_with(
     engine: object,
     space: Path,

@@ -65,7 +65,8 @@ class Engine(Protocol):
     ) -> Iterator[Result]:
         """Call `supervise` `count` times, `workers` at a time; yields results as they come.
 
-        No call starts before a worker is free for it.
+        No call starts before a worker is free for it. What a call raises is raised here when all
+        calls have returned: whoever fails lets the others come to their end first.
         """
 
     def close(self) -> None:

@@ -100,6 +100,15 @@ class LocalEngine:
         self, supervise: Callable[[], Result], count: int, workers: int
     ) -> Iterator[Result]:
         """Call `supervise` in threads. It mostly waits, so that threads cost nothing."""
+        failures: list[Exception] = []
+
+        def call() -> list[Result]:
+            try:
+                return [supervise()]
+            except Exception as error:  # noqa: BLE001 - joblib would not wait for the others
+                failures.append(error)
+                return []
+
         parallel = joblib.Parallel(
             n_jobs=workers,
             backend="threading",
@@ -107,7 +116,10 @@ class LocalEngine:
             pre_dispatch="n_jobs",
             batch_size=1,
         )
-        yield from parallel(joblib.delayed(supervise)() for _ in range(count))
+        for results in parallel(joblib.delayed(call)() for _ in range(count)):
+            yield from results
+        if failures:
+            raise failures[0]
 
     def close(self) -> None:
         """End the server and all its children."""

@@ -54,6 +54,7 @@ class JournalBackend(BaseJournalBackend):
         self._sync_lock = threading.Lock()
         self._is_dirty = False
         self._has_failed = False
+        self._is_closed = False
 
     def read_logs(self, log_number_from: int) -> Iterable[Record]:
         """Hand out the records from number `log_number_from` on, and forget those before."""
@@ -70,7 +71,8 @@ class JournalBackend(BaseJournalBackend):
         Raises:
             OSError: The disk is full and stays so, or the file cannot be written. It is as it was
                 before.
-            JournalError: An earlier `sync` failed, so what is on disk is no longer known.
+            JournalError: An earlier `sync` failed, so what is on disk is no longer known; or it has
+                been closed, and another process may write by now.
         """
         descriptor = self._open_descriptor()
         self._check_healthy()
@@ -100,7 +102,8 @@ class JournalBackend(BaseJournalBackend):
                 raise
 
     def close(self) -> None:
-        """Wait for the disk and close the file."""
+        """Wait for the disk and close the file. Nothing is written after that."""
+        self._is_closed = True
         if self._descriptor is None:
             return
         try:
@@ -132,6 +135,8 @@ class JournalBackend(BaseJournalBackend):
         if self._read_only:
             raise JournalError(f"{self._path}: opened for reading only.")
         if self._descriptor is None:
+            if self._is_closed:
+                raise JournalError(f"{self._path}: it has been closed.")
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o644)
             if self._has_torn_tail:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -106,3 +108,25 @@ def test_task_after_the_end_of_its_engine_is_lost_and_starts_nothing() -> None:
     engine.close()
     ended = engine.run_task(INSPECT, lambda _: {})
     assert ended == Death(None, reason="the engine has been closed")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_call_that_raises_lets_the_others_return_first(
+    local_engine: LocalEngine, workers: int
+) -> None:
+    """Who waits for the results closes what the others still use when the error comes."""
+    results: list[int] = []
+    calls = itertools.count()
+
+    def call() -> int:
+        number = next(calls)
+        if number == 0:
+            raise ValueError("a mistake")
+        time.sleep(0.1)
+        results.append(number)
+        return number
+
+    with pytest.raises(ValueError, match="a mistake"):
+        for _ in local_engine.dispatch(call, 4, workers):
+            pass
+    assert sorted(results) == [1, 2, 3]

@@ -280,6 +280,18 @@ def test_journal_sync_without_new_records_does_nothing(
     assert len(calls) == 1
 
 
+def test_journal_closed_refuses_to_write(journal: Path):
+    """Another process may hold the sweep by then."""
+    backend = JournalBackend(journal)
+    backend.read_logs(0)
+    backend.append_logs([RECORDS[2]])
+    backend.close()
+    content = journal.read_bytes()
+    with pytest.raises(JournalError, match="has been closed"):
+        backend.append_logs([RECORDS[2]])
+    assert journal.read_bytes() == content
+
+
 def test_journal_opening_syncs_the_folder_of_a_file_that_is_there(
     journal: Path, monkeypatch: pytest.MonkeyPatch
 ):
