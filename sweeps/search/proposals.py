@@ -90,7 +90,8 @@ class Proposer:
             ParameterError: A pinned value is not a value of its parameter.
         """
         for retry in range(MAX_RETRIES):
-            values = self._draw(trial, self._proposal(trial.number, retry), pinned)
+            proposal = replace(self._proposal(trial.number, retry), pinned=pinned)
+            values = self._draw(trial, proposal)
             problems = check_constraints(self._constraints, values)
             if not problems:
                 return values
@@ -119,16 +120,14 @@ class Proposer:
         storage = hide_extensions(show_widened(storage, self._widened), self._extensions)
         return PrimaryStudy(self._study_name, storage, sampler)
 
-    def _draw(
-        self, trial: FrozenTrial, proposal: Proposal, pinned: Mapping[str, Scalar]
-    ) -> dict[str, Scalar]:
+    def _draw(self, trial: FrozenTrial, proposal: Proposal) -> dict[str, Scalar]:
         relative = self._draw_relative(trial, proposal)
         values: dict[str, Scalar] = {}
         for parameter in self._parameters:
             if not is_active(parameter, values):
                 continue
-            if parameter.name in pinned and parameter.type != "fixed":
-                code = encode(parameter, pinned[parameter.name])
+            if parameter.name in proposal.pinned and parameter.type != "fixed":
+                code = encode(parameter, proposal.pinned[parameter.name])
                 values[parameter.name] = decode(parameter, code)
             else:
                 values[parameter.name] = self._choose(trial, proposal, parameter, relative)

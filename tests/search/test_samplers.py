@@ -16,7 +16,12 @@ from sweeps.search.samplers import SAMPLERS
 from sweeps.search.samplers.cmaes import Cmaes
 from sweeps.search.samplers.grid import Grid
 from sweeps.search.study import Study, open_study
-from sweeps.search.trials import ParameterError, SpaceExhaustedError, TrialOutcome
+from sweeps.search.trials import (
+    InfeasibleSpaceError,
+    ParameterError,
+    SpaceExhaustedError,
+    TrialOutcome,
+)
 from sweeps.spec.conditions import Condition
 from sweeps.spec.known_space import KnownParameter, KnownSpace
 from sweeps.spec.model import Choice
@@ -62,6 +67,34 @@ def test_grid_skips_what_was_queued_and_what_constraints_forbid(tmp_path: Path):
         study.enqueue({"a": 1, "b": 3})
         tried = [tuple(study.ask().values.values()) for _ in range(6)]
     assert tried == [(1, 3), (1, 2), (2, 1), (2, 3), (3, 1), (3, 2)]
+
+
+def test_grid_completes_what_was_queued_by_the_first_free_configuration(tmp_path: Path):
+    """Also where the next configuration of the grid has no such parameter; at last a repeat."""
+    with open_sample(tmp_path, "grid", FINITE) as study:
+        for _ in range(4):
+            study.enqueue({"optimizer": "sgd", "units": 32})
+        study.enqueue({"rate": 0.3, "optimizer": "adam"})
+        tried = [tuple(study.ask().values.values()) for _ in range(27)]
+        with pytest.raises(SpaceExhaustedError):
+            study.ask()
+        study.enqueue({"optimizer": "sgd", "units": 64})
+        repeat = tuple(study.ask().values.values())
+    rates = (0.1, 0.2, 0.3, 0.1)
+    flags = (False, False, False, True)
+    assert tried[:4] == [("sgd", flag, 32, rate) for flag, rate in zip(flags, rates, strict=True)]
+    assert tried[4] == ("adam", 32, 0.3)
+    assert len(set(tried)) == 27
+    assert repeat == ("sgd", False, 64, 0.1)
+
+
+def test_grid_queued_values_that_constraints_forbid_end_soon(tmp_path: Path):
+    """Not every one of 10**54 configurations with them is looked at."""
+    parameters = tuple(Parameter(f"p{index:02}", "int", low=1, high=10**6) for index in range(10))
+    with open_sample(tmp_path, "grid", parameters, constraints=("p00 + p01 <= 1",)) as study:
+        study.enqueue({"p00": 1})
+        with pytest.raises(InfeasibleSpaceError, match="no point fulfils the constraints"):
+            study.ask()
 
 
 def test_grid_parameter_of_the_code_alone_is_refused(tmp_path: Path):

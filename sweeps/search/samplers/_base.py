@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from sweeps.search.seeds import derive_seed
+from sweeps.spec.conditions import Scalar
 from sweeps.spec.constraints import Constraint
 from sweeps.spec.known_space import KnownSpace
 from sweeps.spec.model import SweepSpec
@@ -29,6 +30,8 @@ class Proposal:
         sweep_seed: `seed` of the spec: for what is common to all trials.
         parameters: The parameters of the space file, parents first.
         constraints: The constraints of the space file.
+        pinned: Values that a user asked for; the trial gets them where their parameter is active,
+            whatever is proposed.
         purpose: What is drawn: the whole point, or the name of one parameter.
     """
 
@@ -37,6 +40,7 @@ class Proposal:
     sweep_seed: int
     parameters: tuple[Parameter, ...]
     constraints: tuple[Constraint, ...] = ()
+    pinned: Mapping[str, Scalar] = field(default_factory=dict)
     purpose: str = ""
 
     @property
