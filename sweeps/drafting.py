@@ -41,8 +41,10 @@ class Drafting:
         """Draft the bundle of a trial. What goes wrong, the export at the end finds and tells."""
         with contextlib.suppress(SweepsError, OSError), contextlib.ExitStack() as folders:
             folder = folders.enter_context(temporary_dir(self._root))
-            self._made = leader.number, self._exporter.draft(leader, folder)
-            self._folders = folders.pop_all()  # what has failed frees its disk at once
+            draft = self._exporter.draft(leader, folder)
+            if draft.is_whole:
+                self._made = leader.number, draft
+                self._folders = folders.pop_all()  # what has failed frees its disk at once
 
     def take(self, leader: TrialRecord) -> Draft | None:
         """Give the draft where it is this trial's, and only once; else free its disk."""

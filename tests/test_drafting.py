@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 import sweeps
+import sweeps.bundles.export
 from sweeps.bundles.clean_child import ChildError, CleanChild
+from sweeps.bundles.proving import make_formats
 from sweeps.durable import TEMPORARY_MARK
 from sweeps.engines.local import LocalEngine
 from sweeps.worker.run_task import TaskLimits
@@ -122,6 +124,30 @@ def test_draft_that_fails_is_made_again_in_the_end(
     assert left == []
     assert report.manifest is not None
     assert report.manifest["trial"] == 0
+
+
+def test_draft_without_one_of_its_formats_is_made_again_in_the_end(
+    make_space: MakeSpace,
+    tmp_path: Path,
+    watched: Watched,
+    events: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a format failed for may have passed: a full disk, or memory that other trials had."""
+    left = ["No space left on device"]
+
+    def make(*arguments: Any) -> dict[str, Any]:
+        made = make_formats(*arguments)
+        return {**made, "saved_model": {"error": left.pop()}} if left else made
+
+    monkeypatch.setattr(sweeps.bundles.export, "make_formats", make)
+    space = make_space(limits=TWO, pruner="none")
+    report = sweeps.run(space, results=tmp_path, enqueue=[GOOD, BAD])
+    assert left == []
+    assert events.count("export begins") == 2
+    assert report.manifest is not None
+    assert "error" not in report.manifest["formats"]["saved_model"]
+    sweeps.verify(report.folder)
 
 
 class _With:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +42,11 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def fail_calls(
-    patch: pytest.MonkeyPatch, owner: object, name: str, calls: range, error: OSError = FULL
+    patch: pytest.MonkeyPatch,
+    owner: object,
+    name: str,
+    calls: Container[int],
+    error: OSError = FULL,
 ) -> None:
     """Let some calls of a function fail, by default as on a full disk."""
     count = iter(range(10**6))
@@ -111,6 +116,24 @@ def test_checkpoint_on_a_full_disk_pauses_and_the_trial_continues_in_place(
     assert report.to_rows() == plain.to_rows()
     assert report.trials[0].attempt == 2
     assert report.manifest is not None
+
+
+def test_pauses_ask_for_more_only_where_no_epoch_came_between(
+    make_space: MakeSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long trial may meet a full disk many times, and fail otherwise: it is no other disk."""
+    asked: list[int] = []
+    monkeypatch.setattr(disk_space, "has_space", lambda folder, size: not asked.append(size))
+    space = make_space(**{**LIMITS, "training": "{epochs: 6}", "limits": "{trials: 1}"})
+    with monkeypatch.context() as patch:
+        for name, calls in (("first", (2, 5, 8)), ("second", (2, 3, 4))):
+            asked.clear()
+            with patch.context() as inner:
+                fail_calls(inner, durable, "sync_tree", calls)
+                report = sweeps.run(space, results=tmp_path / name, engine="inline")
+            assert (report.trials[0].state, report.trials[0].attempt) == ("complete", 4)
+            growth = [later / earlier for earlier, later in itertools.pairwise(asked)]
+            assert growth == ([1, 1] if name == "first" else [8, 8])
 
 
 @pytest.mark.usefixtures("shared_engine")

@@ -95,6 +95,11 @@ class Draft:
     found: Found
     formats: Mapping[str, Any]
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every format could be exported."""
+        return not list_failures({"formats": self.formats})
+
 
 def draft_bundle(folder: Path, export: Export, runtimes: Runtimes) -> Draft:
     """Do of an export what takes long, in an empty folder; see `export_bundle`.

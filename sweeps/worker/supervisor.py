@@ -127,11 +127,15 @@ class Supervisor:
             )
 
     def _supervise(self, assignment: Assignment) -> TrialEnded:
-        first = assignment.attempt
+        num_full = 0  # attempts in a row that the disk had no space for, and no epoch in between
         while True:
+            epoch = self.study.trial(assignment.number).epoch
             end = self._train(assignment)
-            if not self._goes_on(assignment, end, num_earlier=assignment.attempt - first):
+            if self.study.trial(assignment.number).epoch > epoch:
+                num_full = 0
+            if not self._goes_on(assignment, end, num_full):
                 break
+            num_full = num_full + 1 if end.cause == Cause.DISK_FULL else 0
             self._conclusions.note_attempt(assignment, end)
             assignment = assignment.begin_next(end)
         if end.same_as is None:
@@ -140,10 +144,10 @@ class Supervisor:
             self.stop.ask(end.reason)
         return self._conclusions.conclude(assignment, end)
 
-    def _goes_on(self, assignment: Assignment, end: TrialEnd, num_earlier: int) -> bool:
+    def _goes_on(self, assignment: Assignment, end: TrialEnd, num_full: int) -> bool:
         """Tell whether the trial goes on at once in its next attempt."""
         if end.cause == Cause.DISK_FULL:
-            return self._wait_for_space(assignment, end, num_earlier)
+            return self._wait_for_space(assignment, end, num_full)
         if not may_retry(self.spec, assignment, end) or self.stop.reason:
             return False
         why = f"{end.cause}: {end.reason.rstrip('.')}."
