@@ -191,7 +191,8 @@ def _wait_for_message(conversation: Conversation, child: Child) -> Message | Dea
 def _explain_silence(child: Child) -> Death:
     """Tell how a child died whose line is silent, and end one that only spoiled it."""
     if _wait_for_end(child) and child.status != LOST_SUPERVISOR:
-        return Death(child.status)
+        told = child.refusal and f"no process could be started for it: {child.refusal}"
+        return Death(child.status, reason=told)
     return Death(
         child.status, Cause.EXIT, "the model's code closed or used the trial's connection."
     )

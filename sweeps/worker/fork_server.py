@@ -183,7 +183,8 @@ class ForkServer:
                 self._waiting[message["ticket"]].pid = message["pid"]
             else:
                 child = self._waiting.pop(message["ticket"])
-                child.end(message["status"])
+                child.refusal = message.get("refused", "")
+                child.end(message.get("status"))
         with self._lock:
             self._failure = self._failure or self._process.explain_death()
             self._socket.close()  # here, so that it is closed whoever was cut short
@@ -270,12 +271,14 @@ class Child:
         pid: Its process id; 0 until the server has forked it.
         status: Its exit status, negative for the signal that killed it; None while it lives, and
             where the server died and nobody knows.
+        refusal: Why there never was a process; empty where there was one, or will be.
     """
 
     def __init__(self, server: ForkServer) -> None:
         self._server = server
         self.pid = 0
         self.status: int | None = None
+        self.refusal = ""
         self._ended = threading.Event()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:

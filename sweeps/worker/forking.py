@@ -68,12 +68,17 @@ class _Server:
         if not packet:
             return False
         request = json.loads(packet)
-        pid = os.fork()
-        if pid == 0:
-            self._become_child(request, descriptors[0])
+        ticket = request["ticket"]
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory or no process left: those that run go on
+            self._send({"ticket": ticket, "refused": str(error)})
+        else:
+            if pid == 0:
+                self._become_child(request, descriptors[0])
+            self._tickets[pid] = ticket
+            self._send({"ticket": ticket, "pid": pid})
         os.close(descriptors[0])
-        self._tickets[pid] = request["ticket"]
-        self._send({"ticket": request["ticket"], "pid": pid})
         return True
 
     def _become_child(self, request: dict[str, Any], descriptor: int) -> None:

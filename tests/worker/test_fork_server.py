@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.causes import Cause
 from sweeps.engines.local import LocalEngine
 from sweeps.worker import fork_server
 from sweeps.worker.fork_server import ForkServer, ForkServerError, importing_ahead, take_server
 from sweeps.worker.messages import Line
+from sweeps.worker.outcomes import Death, explain_death
 
 INSPECT = {"task": "inspect", "threads": 1}
 
@@ -88,6 +91,38 @@ def test_server_that_is_killed_ends_its_children_and_says_so() -> None:
     while Path(f"/proc/{child.pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not Path(f"/proc/{child.pid}").exists()
+
+
+THIRD_FORK_FAILS = """
+import errno, os
+
+def fork(fork=os.fork, count=iter(range(9))):
+    if next(count) == 2:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return fork()
+
+os.fork = fork
+"""
+
+
+def test_fork_that_fails_loses_that_child_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no more processes are allowed, or no memory is left, those that run go on."""
+    monkeypatch.setattr(fork_server, "_START", THIRD_FORK_FAILS + fork_server._START)
+    with contextlib.closing(LocalEngine()) as engine:
+        others = [_server_of(engine).start_child(INSPECT) for _ in range(2)]
+        lines = [Line(connection) for connection, _ in others]
+        death = engine.run_task(INSPECT, lambda _: {})
+        assert isinstance(death, Death)
+        told = explain_death(death)
+        assert (told.state, told.cause) == ("interrupted", Cause.LOST)
+        assert "could be started for it: [Errno 11]" in told.reason
+        for line in lines:
+            assert line.receive() == {"kind": "begin"}
+        connection, _ = _server_of(engine).start_child(INSPECT)
+        lines.append(Line(connection))
+        assert lines[-1].receive() == {"kind": "begin"}
+        for line in lines:
+            line.close()
 
 
 def test_server_that_cannot_import_says_why(
