@@ -1,4 +1,4 @@
-"""One holder per sweep: a lock that dies with its process."""
+"""One holder per sweep, and one maker per folder: locks that die with their process."""
 
 from __future__ import annotations
 
@@ -55,6 +55,21 @@ def hold_sweep(path: Path) -> Iterator[None]:
         os.pwrite(descriptor, json.dumps(_describe_self()).encode(), 0)
         yield
         os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def hold_folder(path: Path) -> Iterator[None]:
+    """Let one process at a time do something in a folder; the others wait for their turn.
+
+    Where the file system cannot lock folders, as NFS cannot, nobody waits.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from sweeps.bundles.load import load_bundle
 from sweeps.conductor import conduct, telling_full_disk
-from sweeps.durable import commit_dir, write_bytes, write_json
+from sweeps.durable import commit_dir, make_dir, write_bytes, write_json
 from sweeps.errors import OptionError, SweepExistsError
 from sweeps.extending import choose_sources, extend_trials
-from sweeps.lock import hold_sweep
+from sweeps.lock import hold_folder, hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.preflight import (
     CheckReport,
@@ -106,7 +106,7 @@ def run(  # noqa: PLR0913 - options of a public function, by keyword only
         spec = _decide_workers(spec, found["trial_memory"])
         if warning := warn_of_disk(paths.root, found["disk_bytes"]):
             observer(Notice(warning))
-        with _holding_new_folder(paths, fresh=fresh):
+        with telling_full_disk(paths), _holding_new_folder(paths, fresh=fresh):
             _create_folder(paths, spec, Path(space), found, queued)
         return conduct(paths, spec, started, observer)
 
@@ -323,12 +323,14 @@ def _check_writable(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _holding_new_folder(paths: SweepPaths, *, fresh: bool) -> Iterator[None]:
-    """Discard an older sweep only while nobody else works on it."""
-    if fresh and paths.root.exists():
-        with hold_sweep(paths.lock):
+    """Let nobody else make the folder meanwhile; discard an older sweep that nobody works on."""
+    make_dir(paths.root.parent)
+    with contextlib.ExitStack() as held:
+        held.enter_context(hold_folder(paths.root.parent))
+        _check_folder(paths, fresh=fresh)  # again: somebody may have been faster
+        if fresh and paths.root.exists():
+            held.enter_context(hold_sweep(paths.lock))
             shutil.rmtree(paths.root)
-            yield
-    else:
         yield
 
 
@@ -354,8 +356,7 @@ def _create_folder(
 
     if paths.root.exists():
         paths.root.rmdir()
-    with telling_full_disk(paths):
-        commit_dir(paths.root, fill)
+    commit_dir(paths.root, fill)
 
 
 def _describe_sweep(spec: SweepSpec, found: Message) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sweeps.errors import OptionError, SweepHeldError
-from sweeps.lock import hold_sweep, is_held, stop_holder
+from sweeps.lock import hold_folder, hold_sweep, is_held, stop_holder
 
 HOLD = """
 import sys, time
@@ -72,6 +73,24 @@ def test_hold_sweep_does_not_believe_what_the_file_says(
     assert not is_held(path)
     with hold_sweep(path):
         assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_hold_folder_lets_one_in_at_a_time(tmp_path: Path) -> None:
+    """The second one waits for its turn, and gets it."""
+    came: list[str] = []
+
+    def come() -> None:
+        with hold_folder(tmp_path):
+            came.append("second")
+
+    with hold_folder(tmp_path):
+        second = threading.Thread(target=come)
+        second.start()
+        second.join(0.2)
+        came.append("first")
+    second.join(10)
+    assert came == ["first", "second"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_is_held_of_a_sweep_that_was_never_run(tmp_path: Path) -> None:

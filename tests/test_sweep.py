@@ -245,6 +245,22 @@ def test_run_refuses_a_folder_that_holds_a_sweep(make_space: MakeSpace, tmp_path
     assert second.manifest != first.manifest  # another sweep_id
 
 
+def test_run_twice_at_a_time_is_one_sweep(make_space: MakeSpace, tmp_path: Path) -> None:
+    """Both find nothing before their checks; who comes second is told so, and spoils nothing."""
+    space = make_space(limits="{trials: 1}")
+    command = [sys.executable, "-m", "sweeps", "run", space, "--results", tmp_path, "--plain"]
+    runs = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
+    ]
+    said = [run.communicate()[0] for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, SweepExistsError.exit_status], said
+    loser = said[1 if runs[0].returncode == 0 else 0]
+    assert "there is a sweep here already" in loser
+    sweeps.verify(tmp_path / "tiny")
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
 def test_run_refuses_a_folder_with_something_else(make_space: MakeSpace, tmp_path: Path) -> None:
     """What is not a sweep is neither written into nor discarded, not even with --fresh."""
     (tmp_path / "tiny").mkdir()
