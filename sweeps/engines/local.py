@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -35,12 +36,12 @@ class LocalEngine:
     """
 
     def __init__(self) -> None:
-        self._server: ForkServer | None = take_server()
         self._data: DataServer | None = None
         self._memory = MemoryWatch()
         self._loop = MessageLoop()
         self._replacing = threading.Lock()
         self._num_dead = 0
+        self._server: ForkServer | None = take_server()
 
     def hold_data(self, target: str, seed: int) -> None:
         """Load the data in a process from which tasks are forked from now on."""
@@ -123,15 +124,16 @@ class LocalEngine:
 
     def close(self) -> None:
         """End the server and all its children."""
-        self._memory.close()
-        with self._replacing:  # a task that goes on in another thread replaces nothing any more
-            server, self._server = self._server, None
-            data, self._data = self._data, None
-        if server:
-            server.close()
-        if data:
-            data.close()
-        self._loop.close()
+        with contextlib.ExitStack() as last:  # who is interrupted in one step does the others
+            last.callback(self._loop.close)
+            with self._replacing:  # a task that goes on in another thread replaces nothing any more
+                server, self._server = self._server, None
+                data, self._data = self._data, None
+            if data:
+                last.callback(data.close)
+            if server:
+                last.callback(server.close)
+            self._memory.close()
 
     def _start_child(self, request: Mapping[str, Any]) -> tuple[socket.socket, Child]:
         while True:

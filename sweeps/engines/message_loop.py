@@ -24,6 +24,7 @@ from sweeps.worker.messages import LONGEST_LINE, Ask, Message, encode_line
 
 _CHUNK_BYTES = 1 << 16
 _LONGEST_WAIT_SECONDS = 3600.0
+_LOOK_SECONDS = 1.0
 
 
 class Ending(enum.Enum):
@@ -143,7 +144,8 @@ class MessageLoop:
             has_left.set()
 
         if not conversation.end.done() and self._have_done(leave):
-            has_left.wait()
+            while not has_left.wait(_LOOK_SECONDS) and self._thread and self._thread.is_alive():
+                pass
 
     def close(self) -> None:
         """End the thread; whatever is still talked about ends in silence. Twice is no mistake."""
@@ -153,7 +155,7 @@ class MessageLoop:
             self._is_closing = True
             if self._thread:
                 self._waker.send(b"\0")
-        if self._thread:
+        if self._thread and self._thread.is_alive():  # else it was interrupted as it began
             self._thread.join()
         self._selector.close()
         self._waker.close()

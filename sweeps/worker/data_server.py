@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from sweeps.worker.ending import LONGEST_END_SECONDS, wait_for_thread
 from sweeps.worker.fork_server import Child, ForkServer, ForkServerError
 from sweeps.worker.memory import MemoryWatch
 
@@ -61,10 +62,10 @@ class DataServer:
         """End it and its children, and wait until they are gone."""
         if self._starting.ident is None:
             return
-        self._has_begun.wait()
+        self._has_begun.wait(LONGEST_END_SECONDS)
         if self._own:
             self._own.close()  # kills it where it still loads
-        self._starting.join()
+        wait_for_thread(self._starting)
 
     def _start(self, server: ForkServer) -> None:
         try:

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from sweeps.errors import SweepsError
+from sweeps.worker.ending import LONGEST_END_SECONDS, wait_for_thread
 from sweeps.worker.forking import LONGEST_REQUEST
 from sweeps.worker.process_tree import kill_group, kill_tree
 from sweeps.worker.stacks import ask_for_stacks
 
-_LONGEST_END_SECONDS = 5.0
 _LONGEST_STACK_SECONDS = 0.2
 _ENVIRONMENT = {
     # Threads that a library starts at import would not survive the fork.
@@ -166,9 +166,9 @@ class ForkServer:
             self._process.kill()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        if not self._process.wait(_LONGEST_END_SECONDS):  # somebody has stopped it
+        if not self._process.wait(LONGEST_END_SECONDS):  # somebody has stopped it
             self._process.kill()
-        self._listener.join()
+        wait_for_thread(self._listener)
         self._process.close()
 
     def _listen(self) -> None:
@@ -209,8 +209,8 @@ def importing_ahead() -> Iterator[None]:
 
     The first `take_server` within the context gets it; where nobody does, it ends with the context.
     """
-    _ahead.append(ForkServer())
     try:
+        _ahead.append(ForkServer())
         yield
     finally:
         while _ahead:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.worker.ending import wait_for_thread
 from sweeps.worker.fork_server import Child
 from sweeps.worker.process_tree import list_children
 
@@ -116,7 +117,7 @@ class MemoryWatch:
             self._closed = True
             self._changed.notify_all()
         if self._thread:
-            self._thread.join()
+            wait_for_thread(self._thread)
 
     def _watch(self) -> None:
         while True:

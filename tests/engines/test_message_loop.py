@@ -302,3 +302,12 @@ def test_conversation_that_was_closed_before_it_began_harms_no_other(tasks: Task
     task = tasks.begin()
     task.line.send(REPORT)
     assert task.line.receive() == {}
+
+
+def test_loop_whose_thread_never_began_lets_nobody_wait(tasks: Tasks) -> None:
+    """A signal came as it was started: who leaves and who closes are not to wait for it."""
+    tasks.loop._thread = threading.Thread(target=time.sleep)
+    task = tasks.begin()
+    tasks.loop.leave(task.talk)
+    tasks.loop.close()
+    assert not task.talk.end.done()
