@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 
@@ -12,10 +11,13 @@ TERMINATED = "terminated"
 """The reason to stop after SIGTERM: what runs is saved at once, in the middle of its epoch."""
 DRAIN_SECONDS = 5.0
 """How long the end of an epoch is waited for after Ctrl-C."""
+_LOOK_SECONDS = 0.05
 
 
 class Stop:
     """Whether the sweep was asked to stop, and why. Set from any thread or a signal.
+
+    It has no lock: the handler of a signal would wait for what the code that it interrupts holds.
 
     Args:
         deadline: When to stop at the latest, by `time.monotonic`; None means no limit.
@@ -23,22 +25,20 @@ class Stop:
 
     def __init__(self, deadline: float | None = None) -> None:
         self.deadline = deadline
-        self._event = threading.Event()
         self._reason = ""
         self._asked_at = 0.0
 
     def ask(self, reason: str, *, urgent: bool = False) -> None:
         """Ask to stop; the first reason stays, unless a later one is `urgent`."""
-        if urgent or not self._event.is_set():
+        if urgent or not self._reason:
+            self._asked_at = time.monotonic()  # first: who sees the reason looks at this
             self._reason = reason
-            self._asked_at = time.monotonic()
-            self._event.set()
 
     def wait(self, seconds: float) -> bool:
         """Wait for a reason to stop; False where there is none after the time."""
-        if self.deadline is not None:
-            seconds = min(seconds, max(0.0, self.deadline - time.monotonic()))
-        self._event.wait(seconds)
+        end = time.monotonic() + seconds
+        while not self.reason and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_SECONDS))
         return bool(self.reason)
 
     @property

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
@@ -37,6 +40,37 @@ def test_stop_is_urgent_after_sigterm_and_after_ctrl_c_where_an_epoch_is_long(
         other = Stop()
         other.ask(reason)
         assert other.is_urgent == is_urgent
+
+
+MANY_SIGNALS = """
+import signal, time
+from sweeps.worker.limits import Stop
+
+stop = Stop()
+signal.signal(signal.SIGALRM, lambda *_: stop.ask("terminated", urgent=True))
+signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    stop.wait(0.0)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(stop.reason)
+"""
+
+
+def test_signal_may_come_at_any_moment_of_a_wait() -> None:
+    """Its handler runs in the thread that waits, and must not wait for what that one holds."""
+    command = [sys.executable, "-c", MANY_SIGNALS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "terminated\n"
+
+
+def test_stop_wait_ends_with_a_reason_or_the_time() -> None:
+    """Another thread may ask, and the sweep's own time limit counts."""
+    stop = Stop()
+    assert not stop.wait(0.01)
+    threading.Timer(0.1, stop.ask, ["failures"]).start()
+    assert stop.wait(60)
+    assert Stop(time.monotonic() + 0.1).wait(60)
 
 
 def test_stop_past_its_deadline_is_a_timeout() -> None:
