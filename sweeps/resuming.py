@@ -29,7 +29,7 @@ from sweeps.spec.fingerprint import (
     fingerprint,
     list_targets,
 )
-from sweeps.spec.model import SweepSpec, spec_from_json, spec_to_json
+from sweeps.spec.model import SweepSpec, is_repeated, spec_from_json, spec_to_json
 from sweeps.spec.overrides import parse_override
 from sweeps.spec.parameters import Parameter, parameter_to_json
 from sweeps.spec.targets import move_target, parse_target
@@ -38,7 +38,7 @@ from sweeps.worker.limits import divide_cores
 from sweeps.worker.messages import Message
 from sweeps.worker.outcomes import Death, explain_death
 
-_NEVER = ("objective", "other_objectives", "parameters")
+_NEVER = ("objective", "other_objectives", "parameters", "repeats", "folds")
 _Parameters = dict[str, Parameter]
 
 
@@ -92,7 +92,7 @@ def compare(paths: SweepPaths, space: Path | None, overrides: Sequence[str]) -> 
     _check_files(paths, new)
     widened = _find_widened(before, after)
     differences = diff_specs(_with(old, before | widened), _with(new, after))
-    _refuse_never(paths, differences)
+    _refuse_never(paths, differences, "training.epochs" if is_repeated(old) else "")
     now = fingerprint(new, folder)
     updates = {
         "spec": spec_to_json(new),
@@ -254,12 +254,20 @@ def _find_widened(before: _Parameters, after: _Parameters) -> _Parameters:
     }
 
 
-def _refuse_never(paths: SweepPaths, changes: Sequence[str]) -> None:
-    never = [change for change in changes if change.partition(":")[0].split(".")[0] in _NEVER]
+def _refuse_never(paths: SweepPaths, changes: Sequence[str], also: str) -> None:
+    """Refuse changes after which values of trials could not be compared, and that of one key."""
+    keys = [change.partition(":")[0] for change in changes]
+    never = [
+        change
+        for change, key in zip(changes, keys, strict=True)
+        if key.split(".")[0] in _NEVER or key == also
+    ]
     if never:
         raise ResumeRefusedError(
-            f"{paths.root}: a sweep keeps its objectives and its parameters, whose ranges may "
-            "only grow, on the same grid:\n  " + "\n  ".join(never) + "\n"
+            f"{paths.root}: a sweep keeps its objectives, its repeats or folds with their epochs, "
+            "and its parameters, whose ranges may only grow, on the same grid:\n  "
+            + "\n  ".join(never)
+            + "\n"
             f"Undo the change, or start a new sweep; with --from {paths.root} it tries the best "
             "parameters of this one first."
         )

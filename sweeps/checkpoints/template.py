@@ -9,6 +9,7 @@ refused.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from string import Formatter
@@ -75,11 +76,13 @@ def format_name(template: str, values: Mapping[str, float], taken: Iterable[str]
 
     Args:
         template: The template.
-        values: Value of every field.
+        values: Values of the fields; NaN stands for one that is missing, as in an epoch that is not
+            validated.
         taken: Names in use. A name that rounds to one of them gets ``-2``, ``-3`` and so on before
             its suffix, so that a new checkpoint never overwrites an older one.
     """
-    name = template.format_map(dict(values))
+    unknown = dict.fromkeys((field for field, _ in _parse_fields(template)), math.nan)
+    name = template.format_map(unknown | dict(values))
     used = set(taken)
     if name not in used:
         return name

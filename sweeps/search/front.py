@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from sweeps.causes import Cause
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import Objective
 
@@ -57,9 +58,12 @@ def find_leader(
 
 
 def find_losses(record: TrialRecord, objectives: Sequence[Objective]) -> Losses | None:
-    """Give a complete trial's values so that smaller is better; None where one is missing."""
+    """Give a complete trial's values so that smaller is better; None where one is missing.
+
+    Nor has a trial any that was told another one's result again: the model is that one's.
+    """
     values = [record.value, *(record.values.get(further.metric) for further in objectives[1:])]
-    if record.state != "complete":
+    if record.state != "complete" or record.cause == Cause.DUPLICATE:
         return None
     signs = [1.0 if objective.direction == "minimize" else -1.0 for objective in objectives]
     losses = [sign * value for sign, value in zip(signs, values, strict=True) if value is not None]

@@ -13,8 +13,9 @@ from sweeps.search.extensions import hide_extensions
 from sweeps.search.options import load_options
 from sweeps.search.primary import PrimaryStudy, WholeStudy
 from sweeps.search.pruners import PRUNERS
-from sweeps.search.records import EXTENDS, NOT_FINITE
+from sweeps.search.records import EXTENDS, NOT_FINITE, read_params
 from sweeps.search.window import Window
+from sweeps.spec.builds import count_most_epochs
 from sweeps.spec.model import SweepSpec, count_epochs
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Judge:
         self._extensions = extensions
         self._window = window
         member, options = load_options(PRUNERS, spec.pruner)
-        self._pruner = member.create(options, epochs=count_epochs(spec), seed=spec.seed)
+        most = count_most_epochs(spec, spec.parameters)
+        self._pruner = member.create(options, epochs=most, seed=spec.seed)
         self._study = WholeStudy(name, hide_extensions(storage, extensions), list_some)
 
     def is_weak(self, trial: FrozenTrial, epoch: int) -> bool:
@@ -62,7 +64,7 @@ class Judge:
             trial: The trial, with that report.
             epoch: Finished epochs. After the last one no trial is weak.
         """
-        if epoch >= count_epochs(self._spec) or EXTENDS in trial.user_attrs:
+        if epoch >= count_epochs(self._spec, read_params(trial)) or EXTENDS in trial.user_attrs:
             return False
         worst = math.inf if self._spec.objective.direction == "minimize" else -math.inf
         judged = copy.copy(trial)

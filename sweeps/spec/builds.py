@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from sweeps.spec.conditions import (
     condition_to_json,
     is_number,
 )
+from sweeps.spec.model import SweepSpec, count_epochs
 from sweeps.spec.parameters import (
     Parameter,
     default_of,
@@ -115,6 +116,12 @@ def pick_value(parameter: Parameter, numbers: Numbers) -> Scalar:
     if not ends:
         return default_of(parameter)
     return min(ends) if numbers == "low" else max(ends)
+
+
+def count_most_epochs(spec: SweepSpec, parameters: Iterable[Parameter]) -> int:
+    """Count the epochs of the longest trial, which a parameter called ``epochs`` decides."""
+    most = {each.name: pick_value(each, "high") for each in parameters if each.name == "epochs"}
+    return count_epochs(spec, most)
 
 
 def _list_ends(parameter: Parameter) -> Sequence[Scalar]:

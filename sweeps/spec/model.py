@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -309,9 +310,16 @@ def count_kept(spec: SweepSpec) -> int | None:
     return spec.keep.trial_best or (1 if spec.checkpoint.save_best_only else None)
 
 
-def count_epochs(spec: SweepSpec) -> int:
-    """Count the epochs of a full trial, over all its repeats or folds."""
-    return spec.training.epochs * (spec.folds or spec.repeats)
+def count_epochs(spec: SweepSpec, values: Mapping[str, Any] = MappingProxyType({})) -> int:
+    """Count the epochs of a full trial, over all its repeats or folds.
+
+    Args:
+        spec: The spec.
+        values: The trial's parameters, of which one called ``epochs`` wins.
+    """
+    epochs = values.get("epochs", spec.training.epochs)
+    epochs = epochs if isinstance(epochs, int) else spec.training.epochs
+    return epochs * (spec.folds or spec.repeats)
 
 
 def spec_to_json(spec: SweepSpec) -> dict[str, Any]:

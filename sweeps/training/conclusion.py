@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,9 +32,13 @@ def conclude(
     """
     others = dict(values)
     value = others.pop(spec.objective.metric, None)
-    value = value if returned is None else returned
+    if returned is not None and math.isfinite(returned):
+        value = returned
     if reporting.state:
         return _conclude_answered(reporting, best, value, others)
+    if returned is not None and not math.isfinite(returned):
+        reason = Cause.DIVERGED.explain(f"the HyperModel's own fit returned {returned}.")
+        return TrialEnd("failed", reporting.epoch, best.best, cause=Cause.DIVERGED, reason=reason)
     if best.best is None or value is None:
         return _conclude_without_value(spec, reporting)
     return TrialEnd("complete", reporting.epoch, best.best, value=value, others=others)

@@ -118,6 +118,7 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
             "stopped": bool(self.model.stop_training),
             "variables": [describe_variable(variable) for variable in variables],
             "callbacks": [get_state(callback) for callback in self._callbacks],
+            "callback_names": _list_names(self._callbacks),
             "history": _to_json(self.history),
         }
         total = self._repetition.first_epoch + epoch
@@ -146,10 +147,14 @@ class LatestCheckpointing(keras.callbacks.Callback):  # type: ignore[misc]
             write_bytes(self._history_file, _format_csv(self.history))
 
     def _restore_callbacks(self, resumed: LatestState) -> None:
-        states = resumed.state["callbacks"] or [{} for _ in self._callbacks]
-        for callback, state in zip(self._callbacks, states, strict=True):
-            if state:
-                set_state(callback, state)
+        states = resumed.state["callbacks"]
+        names = resumed.state.get("callback_names", _list_names(self._callbacks))
+        left = list(zip(names, states, strict=False))
+        for callback, name in zip(self._callbacks, _list_names(self._callbacks), strict=True):
+            found = next((pair for pair in left if pair[0] == name), None)
+            if found:  # else it was added since, and begins anew
+                left.remove(found)
+                set_state(callback, found[1])
 
 
 def restore_model(model: Any, latest: LatestState) -> None:
@@ -187,6 +192,17 @@ def _assign_variables(variables: Sequence[Any], latest: LatestState) -> None:
         variable.assign(block.view(dtype).reshape(variable.shape))
 
 
+def has_other_optimizers(model: Any) -> bool:
+    """Tell whether a model holds optimizers of its own, beside that which Keras knows."""
+    held: list[Any] = []
+    for value in vars(model).values():
+        held += value.values() if isinstance(value, dict) else keras.tree.flatten(value)
+    return any(
+        isinstance(each, keras.optimizers.Optimizer) and each is not model.optimizer
+        for each in held
+    )
+
+
 def list_variables(model: Any) -> list[Any]:
     """List the variables that make up a trial's state, in an order that does not change."""
     optimizer = model.optimizer.variables if model.optimizer else []
@@ -212,6 +228,10 @@ def describe_variable(variable: Any) -> str:
     # Keras numbers layers as they are made in a process: sequential_3_dense_7_kernel_momentum.
     name = re.sub(r"_[0-9]+(?=_|$)", "", variable.path.rpartition("/")[2])
     return f"{name} {variable.dtype}{list(variable.shape)}"
+
+
+def _list_names(callbacks: Sequence[Any]) -> list[str]:
+    return [type(callback).__name__ for callback in callbacks]
 
 
 def _save_arrays(path: Path, arrays: Sequence[np.ndarray[Any, Any]]) -> None:

@@ -22,7 +22,11 @@ from sweeps.training.data import Data, count_batches
 from sweeps.training.epoch_loop import FitPlan, build_state, find_fit_reason, fit, weigh
 from sweeps.training.held_data import take_data
 from sweeps.training.hyperparameters import AskingHyperParameters
-from sweeps.training.latest_checkpoint import LatestCheckpointing, restore_model
+from sweeps.training.latest_checkpoint import (
+    LatestCheckpointing,
+    has_other_optimizers,
+    restore_model,
+)
 from sweeps.training.model_size import check_size
 from sweeps.training.models import build_model, load_hypermodel
 from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_fit
@@ -121,7 +125,7 @@ def train_trial(spec: SweepSpec, paths: TrialPaths, attempt: Attempt, channel: C
             return end
         values.append(end.value)
         others.append(end.others)
-        if len(values) == num_repetitions(spec):
+        if len(values) >= num_repetitions(spec):
             mean, spread = summarize(values)
             return replace(end, value=mean, spread=spread, others=average_each(others))
         latest = None
@@ -177,6 +181,8 @@ def _train_repetition(
     check_size(trial.spec, model)
     if latest:
         restore_model(model, latest)
+        if has_other_optimizers(model):
+            _note_reasons(trial, ["the model has another optimizer, whose state is not saved"])
     return _fit(trial, model, plan, repetition, latest)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sweeps.spec.builds import MeasuredEpoch, pick_value
+from sweeps.spec.builds import MeasuredEpoch, count_most_epochs
 from sweeps.spec.counting import count_configurations
 from sweeps.spec.known_space import KnownSpace
-from sweeps.spec.model import SweepSpec, count_epochs, count_kept
+from sweeps.spec.model import SweepSpec, count_kept
 from sweeps.worker.discovery import Discovery
 from sweeps.worker.disk import count_latest
 from sweeps.worker.limits import divide_cores
@@ -79,7 +79,7 @@ def _estimate_disk(
     size = None if discovery.largest is None else discovery.largest.checkpoint_bytes
     if size is None:
         return None
-    each = count_kept(spec) or _count_epochs(spec, discovery.space)
+    each = count_kept(spec) or count_most_epochs(spec, discovery.space.parameters)
     kept = min(num_trials, spec.keep.best or num_trials)
     latest = min(kept, count_latest(spec))
     bundle = len(spec.export.formats)
@@ -90,14 +90,5 @@ def _estimate_disk(
 def _estimate_seconds(
     spec: SweepSpec, space: KnownSpace, epoch: MeasuredEpoch, rounds: int
 ) -> float:
-    trial = epoch.start_seconds + epoch.seconds * _count_epochs(spec, space)
+    trial = epoch.start_seconds + epoch.seconds * count_most_epochs(spec, space.parameters)
     return min(rounds * trial, spec.limits.timeout or math.inf)
-
-
-def _count_epochs(spec: SweepSpec, space: KnownSpace) -> int:
-    """Count the epochs of the longest trial, which a parameter called epochs decides."""
-    for parameter in space.parameters:
-        most = pick_value(parameter, "high") if parameter.name == "epochs" else None
-        if isinstance(most, int):
-            return most * (spec.folds or spec.repeats)
-    return count_epochs(spec)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from sweeps.search.options import Options
-from sweeps.spec.model import SweepSpec
+from sweeps.spec.model import SweepSpec, is_repeated
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -37,9 +37,10 @@ class Patient:
 
     @staticmethod
     def check(options: PatientOptions, spec: SweepSpec) -> Iterator[tuple[str, str]]:
-        """Any spec will do."""
-        del options, spec
-        yield from ()
+        """Refuse repeats and folds: each begins with values far behind those of the one before."""
+        del options
+        if is_repeated(spec):
+            yield "", "patient cannot judge repeats or folds. Use asha, hyperband or none."
 
     @staticmethod
     def create(options: PatientOptions, *, epochs: int, seed: int) -> BasePruner:
