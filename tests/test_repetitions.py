@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import sweeps
+from sweeps.durable import read_json
 from sweeps.errors import CheckError
+from sweeps.paths import SweepPaths
 from sweeps.worker.events import EpochReported
 from tests.conftest import FAKES, MakeSpace
 from tests.processes import interrupt_sweep
@@ -118,6 +120,18 @@ def test_hypermodel_runs_unchanged(
     if value is not None:
         assert trial.value == value
     assert trial.checkpoint is not None
+
+
+@pytest.mark.parametrize("hypermodel", ["Diverges", "DivergesInTheEnd"])
+def test_hypermodel_fit_that_returns_no_finite_number_fails_its_trial_alone(
+    make_space: MakeSpace, tmp_path: Path, hypermodel: str
+) -> None:
+    """It has diverged; the sweep goes on, and says so in the trial's outcome."""
+    model = f"{FAKES / 'hypermodels.py'}:{hypermodel}"
+    report = sweeps.run(make_space(model=model, limits="{trials: 2}"), results=tmp_path)
+    assert [(trial.state, trial.cause) for trial in report.trials] == [("failed", "diverged")] * 2
+    outcome = read_json(SweepPaths(report.folder).trial(1).outcome)
+    assert outcome["cause"] == "diverged"
 
 
 def test_hypermodel_fit_without_a_return_is_told(make_space: MakeSpace, tmp_path: Path) -> None:

@@ -233,6 +233,7 @@ def test_resume_refuses_other_overrides(project: Path, override: str, told: str)
         ("  learning_rate:", "  rate:", "parameters.learning_rate.type: float -> (nothing)"),
         ("maximize", "minimize", "objective.direction: maximize -> minimize"),
         ("val_accuracy", "accuracy", "objective.metric: val_accuracy -> accuracy"),
+        ("limits:", "repeats: 2\nlimits:", "repeats: 1 -> 2"),
     ],
 )
 def test_resume_with_an_edited_space_file_never_takes_another_space_or_objective(

@@ -55,6 +55,11 @@ def test_format_name_of_a_template_without_problems(template: str, name: str) ->
     assert format_name(template, VALUES) == name
 
 
+def test_format_name_of_an_epoch_without_one_of_the_metrics() -> None:
+    """An epoch that is not validated has a name too."""
+    assert format_name("{epoch:02d}-{val_loss:.3f}.keras", {"epoch": 3}) == "03-nan.keras"
+
+
 def test_format_name_takes_a_metric_that_is_no_identifier() -> None:
     """A metric's name is a key only, so any that Keras logs may be a field."""
     assert find_problems("{epoch}-{val_top-5:.2f}.keras", metrics=["val_top-5"]) == []

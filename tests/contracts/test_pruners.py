@@ -177,6 +177,14 @@ def test_pruner_options_of_the_sample_are_right_and_a_wrong_one_is_named(name: s
     assert ("Did you mean 'min_epochs'?" in message) == (name != "none")
 
 
+def test_patient_is_refused_where_a_trial_is_trained_several_times():
+    """Each repeat begins behind the best of the one before, so that patience would end it."""
+    spec = make_spec(pruner="patient", epochs=EPOCHS).model_copy(update={"repeats": 2})
+    [(key, message)] = check_choice(PRUNERS, spec.pruner, spec)
+    assert key == "pruner.name"
+    assert "patient cannot judge repeats or folds" in message
+
+
 @pytest.mark.parametrize(
     ("name", "options", "key", "expected"),
     [

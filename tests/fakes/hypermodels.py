@@ -38,6 +38,21 @@ class ReturnsNumber(Plain):
         return 0.75
 
 
+class Diverges(Plain):
+    """Returns what a loop of its own came to, whatever that is."""
+
+    def fit(self, hp, model, x, y, **kwargs):
+        return float("nan")
+
+
+class DivergesInTheEnd(Plain):
+    """Trains as usual, and returns a number that says nothing."""
+
+    def fit(self, hp, model, *args, **kwargs):
+        model.fit(*args, **kwargs)
+        return float("-inf")
+
+
 class ReturnsDict(Plain):
     """Returns several metrics."""
 

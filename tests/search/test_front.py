@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
 
+from sweeps.causes import Cause
 from sweeps.search.front import find_front, find_leader, find_losses
 from sweeps.search.trials import TrialRecord, TrialState
 from sweeps.spec.model import Objective
@@ -51,6 +53,14 @@ def test_find_front_keeps_what_no_other_trial_beats(
     """Ties in one objective stay where another one differs; of equal trials the first stays."""
     front = find_front(make_records(*pairs), BOTH)
     assert [record.number for record in front] == expected
+
+
+def test_trial_that_repeats_another_one_never_leads() -> None:
+    """Its number may be the smaller one, but it has no model: it was not trained."""
+    repeat = dataclasses.replace(make_record(0, 0.9, 10), cause=Cause.DUPLICATE)
+    trained = make_record(1, 0.9, 10)
+    assert find_front([repeat, trained], BOTH) == (trained,)
+    assert find_leader([repeat, trained], BOTH[:1]) == trained
 
 
 def test_find_front_holds_complete_trials_only() -> None:

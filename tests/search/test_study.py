@@ -248,6 +248,19 @@ def test_report_last_epoch_is_never_pruned(tmp_path: Path):
     assert study.report(weak, 3, -5.0) is False
 
 
+def test_report_last_epoch_of_a_trial_that_searches_its_epochs_is_never_pruned(tmp_path: Path):
+    """A parameter called epochs says how long the trial is, and a longer one may be pruned."""
+    epochs = Parameter("epochs", "int", low=3, high=30)
+    options = {"epochs": 10, "pruner_options": {"min_epochs": 1}}
+    study = open_sample(tmp_path, pruner="asha", parameters=(epochs,), **options)
+    for values in ({"epochs": 30}, {"epochs": 3}, {"epochs": 30}):
+        study.enqueue(values)
+    train(study, study.ask(), epochs=30)
+    short, long = study.ask().number, study.ask().number
+    assert study.report(short, 3, -5.0) is False
+    assert study.report(long, 9, -5.0) is True
+
+
 def test_red_control_optuna_prunes_nothing_when_asked_again(tmp_path: Path):
     """Optuna's own halving notes the rung while it judges, and lets the trial go on then."""
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=2, reduction_factor=3)

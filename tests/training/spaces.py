@@ -170,6 +170,34 @@ def build_own_step(hp: Any) -> Any:
 load_own_step = load_mlp
 
 
+class TwoOptimizers(keras.Sequential):
+    """Trains its last layer with an optimizer of its own."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.others = [keras.optimizers.Adam(0.01)]
+
+    def train_step(self, data: Any) -> Any:
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            predicted = self(x, training=True)
+            loss = self.compute_loss(x, y, predicted, weight)
+        weights = self.trainable_weights
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply(gradients[:-2], weights[:-2])
+        self.others[0].apply(gradients[-2:], weights[-2:])
+        return self.compute_metrics(x, y, predicted, weight)
+
+
+def build_two_optimizers(hp: Any) -> Any:
+    del hp
+    layers = [keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(3)]
+    return compile_classifier(TwoOptimizers(layers), "adam")
+
+
+load_two_optimizers = load_mlp
+
+
 def build_diverging(hp: Any) -> Any:
     """Climb instead of descending: every epoch is worse than the first."""
     layers = [keras.Input((4,)), keras.layers.Dropout(0.1), keras.layers.Dense(3)]
@@ -286,6 +314,14 @@ class Broken(Warming):
 
     def get_state(self) -> dict[str, Any]:
         return {"rates": {1, 2}}
+
+
+def make_swapping() -> list[Any]:
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]
+
+
+def make_early_and_plateau() -> list[Any]:
+    return [keras.callbacks.EarlyStopping(patience=9), *make_plateau()]
 
 
 def make_warming() -> list[Any]:

@@ -35,6 +35,25 @@ def test_callbacks_of_a_resumed_trial_go_on_where_they_were(tmp_path: Path, call
     assert whole == parts
 
 
+def test_averages_that_are_swapped_in_are_swapped_out_again(tmp_path: Path) -> None:
+    """The state after an epoch holds the averages in the model's place."""
+    spec = make_spec("build_accumulating", callbacks=f"{SAMPLES}:make_swapping", epochs=4)
+    train(tmp_path / "whole", spec)
+    train(tmp_path / "parts", spec, FakeChannel({2: "stop"}))
+    train(tmp_path / "parts", spec, attempt=2)
+    assert read_state(tmp_path / "parts") == read_state(tmp_path / "whole")
+
+
+def test_callbacks_that_were_exchanged_begin_anew_and_the_others_go_on(tmp_path: Path) -> None:
+    """An accepted change of the code gives no callback what another one has saved."""
+    folder = tmp_path / "parts"
+    train(folder, make_spec_with("make_plateau", epochs=5), FakeChannel({2: "stop"}))
+    ended = train(folder, make_spec_with("make_early_and_plateau", epochs=5), attempt=2)
+    assert (ended.state, ended.epoch) == ("complete", 5)
+    train(tmp_path / "whole", make_spec_with("make_plateau", epochs=5))
+    assert read_state(folder) == read_state(tmp_path / "whole")
+
+
 def test_callback_without_get_state_starts_anew(tmp_path: Path) -> None:
     """Red control: a callback that does not take part forgets, and the comparison sees it."""
     whole, parts = train_both(tmp_path, "make_forgetting")

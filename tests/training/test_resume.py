@@ -103,6 +103,18 @@ def test_train_trial_resumed_is_bit_identical_to_uninterrupted(
     assert (bests[0].value, bests[0].epoch) == (bests[1].value, bests[1].epoch)
 
 
+def test_train_trial_with_another_optimizer_says_that_it_is_resumed_approximately(
+    tmp_path: Path,
+) -> None:
+    """What only the model knows of is not saved; that is told, and nothing is claimed."""
+    spec = make_spec("build_two_optimizers")
+    train(tmp_path, spec, FakeChannel({2: "stop"}))
+    channel = FakeChannel()
+    assert train(tmp_path, spec, channel, attempt=2).state == "complete"
+    assert channel.reasons is not None
+    assert "the model has another optimizer, whose state is not saved" in channel.reasons
+
+
 def test_train_trial_resumes_early_stopping_where_it_was(tmp_path: Path) -> None:
     """Patience counts on across attempts, so the trial ends in the epoch it would have ended in."""
     spec = make_spec("build_diverging", epochs=8, early_stopping=3)
