@@ -127,7 +127,7 @@ def read(folder: str | Path) -> SweepReport:
         is_running=is_running,
         bundle=paths.bundle.root if manifest else None,
         manifest=manifest,
-        test_scores=manifest["scores"].get("test") if manifest else None,
+        test_scores=manifest.get("scores", {}).get("test") if manifest else None,
         accepted_changes=tuple(record.get("accepted_changes", ())),
     )
 

@@ -32,8 +32,11 @@ def check_target(target: str, *, archive: bool) -> None:
         _open_url(target)
         return
     path = Path(_name_target(target, archive=archive)).absolute()
-    _check_free(path, archive=archive)
-    existing = next(parent for parent in path.parents if parent.exists())
+    try:
+        _check_free(path, archive=archive)
+        existing = next(parent for parent in path.parents if parent.exists())
+    except OSError as error:
+        raise OptionError(f"{target}: {error.strerror}. Choose another target.") from error
     try:
         tempfile.TemporaryDirectory(prefix=TEMPORARY_MARK, dir=existing).cleanup()
     except OSError as error:
@@ -43,15 +46,33 @@ def check_target(target: str, *, archive: bool) -> None:
 
 
 def _check_free(path: Path, *, archive: bool) -> None:
-    """Refuse to replace what is no bundle."""
+    """Refuse to replace what is no bundle, and to add to one."""
+    for parent in path.parents:
+        if BundlePaths(parent).manifest.is_file():
+            raise OptionError(f"{path}: {parent} is a bundle itself. Choose another target.")
+    if archive and path.is_dir():
+        raise OptionError(f"{path}: a folder lies here; expected the name of an archive.")
+    if archive and path.exists() and not _is_archive(path):
+        raise OptionError(
+            f"{path}: something else than an archive of a bundle lies here. Move it away, or "
+            "choose another target."
+        )
     if archive:
-        if path.is_dir():
-            raise OptionError(f"{path}: a folder lies here; expected the name of an archive.")
-    elif path.exists() and not (path.is_dir() and _is_replaceable(path)):
+        return
+    if path.exists() and not (path.is_dir() and _is_replaceable(path)):
         raise OptionError(
             f"{path}: something else than a bundle lies here. Move it away, or choose another "
             "target."
         )
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        with tarfile.open(path) as archive:
+            names = map(Path, archive.getnames())
+            return any(name.name == BundlePaths(name.parent).manifest.name for name in names)
+    except (tarfile.TarError, OSError, EOFError):
+        return False
 
 
 def _is_replaceable(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,15 @@ def _load_arrays(path: Path) -> Any:
             if not hasattr(loaded, "files"):
                 raise InputError(f"{path}: holds a single array; call it .npy.")
             return {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        KeyError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         told = str(error).partition("\n")[0].rstrip(".")
         if "pickle" in told.lower() or "python objects" in told.lower():
             told = "it holds Python objects, which are never loaded; save plain numbers or texts"
@@ -83,8 +92,14 @@ def _read_table(path: Path, tensors: Sequence[Tensor]) -> Named:
         below = f" below the names {', '.join(head)}" if head else ""
         raise InputError(f"{path}: holds no samples{below}.")
     by_name = {tensor.name: _find_columns(tensor, head) for tensor in tensors}
+    if None in by_name.values() and any(map(_is_number, head)):
+        other = next(cell for cell in head if not _is_number(cell))
+        raise InputError(
+            f"{path}: its first row holds {other!r} beside numbers, so that it is neither a sample "
+            "nor a line with the names of the inputs."
+        )
     is_alone = len(tensors) == 1 and tensors[0].dtype != "string"  # a text may be a column's name
-    if is_alone and by_name[tensors[0].name] is None:
+    if is_alone and by_name[tensors[0].name] is None and not _names_parts(head, tensors[0]):
         by_name = {tensors[0].name: list(range(len(rows[0])))}
     return {
         tensor.name: _take_columns(path, tensor, by_name[tensor.name], head, rows)
@@ -112,14 +127,19 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def _find_columns(tensor: Tensor, head: Sequence[str]) -> list[int] | None:
     """Find the columns of an input: one of its name, or ``name.0``, ``name.1`` and so on."""
-    places = {name.strip(): index for index, name in enumerate(head)}
+    columns = [name.strip() for name in head]
     size = _count_values(tensor)
-    if size == 1 and tensor.name in places:
-        return [places[tensor.name]]
+    if size == 1 and columns.count(tensor.name) == 1:
+        return [columns.index(tensor.name)]
     names = [f"{tensor.name}.{index}" for index in range(size or 0)]
-    if names and all(name in places for name in names):
-        return [places[name] for name in names]
+    if names and all(columns.count(name) == 1 for name in names):
+        return [columns.index(name) for name in names]
     return None
+
+
+def _names_parts(head: Sequence[str], tensor: Tensor) -> bool:
+    """Tell whether columns are named after an input, so that their places are not to be trusted."""
+    return any(name.strip().startswith(f"{tensor.name}.") for name in head)
 
 
 def _take_columns(

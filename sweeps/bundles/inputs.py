@@ -126,6 +126,9 @@ def _check_values(array: Array, tensor: Tensor, where: str) -> None:
             _refuse(~np.isfinite(part), part, start, where, "expected finite numbers")
             if is_whole:
                 _refuse(part != np.floor(part), part, start, where, "expected whole numbers")
+        if tensor.dtype in ("float16", "float32"):
+            largest = float(np.finfo(tensor.dtype).max)
+            _refuse(abs(part) > largest, part, start, where, f"expected at most {largest:.3g}")
         if is_whole:
             limits = np.iinfo(_numpy_type(tensor.dtype))
             outside = (part < limits.min) | (part > limits.max)

@@ -48,7 +48,7 @@ def read_choice(menu: Menu, node: Node, *, default: str) -> Choice:
     given: Mapping[str, Node] = node.value
     name = given.get("name", node.with_value(default))
     if not isinstance(name.value, str) or name.value not in menu:
-        raise name.error(menu.describe_unknown(name.to_python()))
+        raise name.error(menu.describe_unknown(str(name.to_python())))
     options = {key: child.to_python() for key, child in given.items() if key != "name"}
     return Choice(name=name.value, options=validate_options(menu, name.value, options, node))
 

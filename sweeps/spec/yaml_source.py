@@ -47,7 +47,7 @@ def parse_yaml(text: str, *, name: str, problems: list[Problem]) -> Node:
     except MarkedYAMLError as error:
         problem = Problem(_locate(name, error), "", _explain(error))
         raise SpecError([problem]) from None  # the parser quotes half a line: half a password, too
-    except YAMLError as error:
+    except (YAMLError, AssertionError) as error:  # the latter for the directive of another YAML
         number = text.count("\n", 0, getattr(error, "position", 0)) + 1
         message = f"this is no YAML: {_first_line(error)}"
         raise SpecError([Problem(f"{name}:{number}", "", message)]) from error

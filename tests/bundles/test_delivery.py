@@ -167,6 +167,25 @@ def test_check_target_refuses_before_anything_is_made(tmp_path: Path) -> None:
         check_target(str(tmp_path / "folder"), archive=True)
 
 
+def test_check_target_refuses_to_spoil_a_bundle_or_another_file(
+    bundle: BundlePaths, tmp_path: Path
+) -> None:
+    """Nothing is added to a bundle, and an archive takes the place of nothing but an archive."""
+    for archive in (False, True):
+        with pytest.raises(OptionError, match="is a bundle itself"):
+            check_target(str(bundle.root / "deeper" / "model"), archive=archive)
+    precious = tmp_path / "precious.tar"
+    precious.write_text("years of work")
+    for name in ("precious.tar", "precious"):
+        with pytest.raises(OptionError, match="something else than an archive of a bundle"):
+            check_target(str(tmp_path / name), archive=True)
+    precious.unlink()
+    deliver(bundle, str(precious), archive=True)
+    check_target(str(precious), archive=True)
+    with pytest.raises(OptionError, match="File name too long"):
+        check_target(str(tmp_path / ("a" * 300)), archive=False)
+
+
 def test_check_target_url_without_fsspec_names_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

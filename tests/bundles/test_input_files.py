@@ -72,6 +72,9 @@ def test_read_inputs_of_a_pickle_is_refused_and_runs_nothing(tmp_path: Path, nam
         ("in.csv", b"\xff\xfe\x00", "not a table in UTF-8"),
         ("in.csv", b"1,2\n3\n", "row 2 has 1 values, but the first one 2"),
         ("in.csv", b"1,2,3\n", "expected 2 column.*have 3 columns without names"),
+        ("in.csv", b"NA,1\n1,2\n", "its first row holds 'NA' beside numbers"),
+        ("in.csv", b"numbers.1,number.0\n1,2\n", "expected 2 column.*have numbers.1, number.0"),
+        ("in.csv", b"numbers.0,numbers.0\n1,2\n", "expected 2 column.*have numbers.0, numbers.0"),
         ("in.csv", b"a,b\n1,x\n", r"sample 0 \(the first is 0\) holds 'x' for input 'numbers'"),
     ],
 )

@@ -73,6 +73,8 @@ def test_check_inputs_converts_what_loses_nothing(array: Any, dtype: str) -> Non
     [
         ([[1.0, np.nan]], "float32", r"holds nan in sample 0 \(the first is 0\); expected finite"),
         ([[1.0, 2.0], [np.inf, 0.0]], "float32", "holds inf in sample 1"),
+        ([[1.0, 1e300]], "float32", r"holds 1e\+300 in sample 0 .*; expected at most 3.4e\+38"),
+        ([[1.0, 1e5]], "float16", "holds 100000.0 in sample 0 .*; expected at most 6.55e"),
         ([[1.0, 2.5]], "int32", "holds 2.5 in sample 0 .*; expected whole numbers"),
         ([[1, 300]], "uint8", "holds 300 in sample 0 .*; expected 0 to 255"),
         ([[1, 2]], "bool", "holds other values than 0 and 1"),

@@ -78,6 +78,7 @@ def test_parse_yaml_duplicate_keys_are_all_reported_and_the_first_is_kept() -> N
         ("a: *x\n", "f:1: a: there is no anchor '&x' before this"),
         ("a: !t 1\n", "f:1: a: got the tag '!t'; tags are not read, remove it"),
         ("a: [1\nb: 2\n", "f:2: this is no YAML: "),
+        ("%YAML 1.3\n---\na: 1\n", "f:1: this is no YAML: "),
         ("a: 1\n b: 2\n", "f:2: this is no YAML: mapping values are not allowed here"),
         ("a: '\n", "f:2: this is no YAML: found unexpected end of stream"),
     ],
