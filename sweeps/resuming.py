@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from sweeps.engines._base import Engine
 from sweeps.errors import CheckError, OptionError, Problem, ResumeRefusedError, SpecError
 from sweeps.menu import suggest_name
@@ -29,15 +31,26 @@ from sweeps.spec.fingerprint import (
     fingerprint,
     list_targets,
 )
-from sweeps.spec.model import SweepSpec, is_repeated, spec_from_json, spec_to_json
+from sweeps.spec.model import (
+    Limits,
+    Resources,
+    SweepSpec,
+    is_repeated,
+    spec_from_json,
+    spec_to_json,
+)
+from sweeps.spec.nodes import Node
 from sweeps.spec.overrides import parse_override
+from sweeps.spec.parameter_reading import check_bounds
 from sweeps.spec.parameters import Parameter, parameter_to_json
 from sweeps.spec.targets import move_target, parse_target
 from sweeps.spec.units import parse_int, parse_number
+from sweeps.spec.validation import validate
 from sweeps.worker.limits import divide_cores
 from sweeps.worker.messages import Message
 from sweeps.worker.outcomes import Death, explain_death
 
+_SECTIONS: Mapping[str, type[BaseModel]] = {"limits": Limits, "resources": Resources}
 _NEVER = ("objective", "other_objectives", "parameters", "repeats", "folds")
 _Parameters = dict[str, Parameter]
 
@@ -184,8 +197,9 @@ def _override(
     parameters = dict(known)
     for override in overrides:
         node, path = parse_override(override)
-        if len(path) == 2 and path[0] in ("limits", "resources"):
+        if len(path) == 2 and path[0] in _SECTIONS:
             record[path[0]] |= node.to_python()[path[0]]
+            validate(_SECTIONS[path[0]], record[path[0]], node.value[path[0]])
         elif path[0] == "parameters" and path[-1] in ("low", "high"):
             name, value = ".".join(path[1:-1]), override.partition("=")[2].strip()
             parameters[name] = _set_bound(parameters, name, path[-1], value)
@@ -216,7 +230,10 @@ def _set_bound(parameters: _Parameters, name: str, key: str, value: str) -> Para
         bound = parse_int(value) if parameter.type == "int" else parse_number(value)
     except ValueError as error:
         raise SpecError([Problem("--set", where, f"got {value!r}; {error}")]) from error
-    return replace(parameter, low=bound) if key == "low" else replace(parameter, high=bound)
+    changed = replace(parameter, low=bound) if key == "low" else replace(parameter, high=bound)
+    written = Node(bound, "--set", ("parameters", name, key))
+    check_bounds(changed, Node(dict.fromkeys(("low", "high", "step"), written), "--set"))
+    return changed
 
 
 def _check_workers(old: SweepSpec, new: SweepSpec) -> None:

@@ -123,7 +123,7 @@ def _read_number(
         scale = _read_scale(node)
     raise_problems(problems)
     parameter = Parameter(name, kind, **numbers, scale=scale, when=when)
-    _check_bounds(parameter, node)
+    check_bounds(parameter, node)
     return parameter
 
 
@@ -145,7 +145,16 @@ def _read_scale(node: Node) -> Scale:
     return cast("Scale", given.value)
 
 
-def _check_bounds(parameter: Parameter, node: Node) -> None:
+def check_bounds(parameter: Parameter, node: Node) -> None:
+    """Check that the bounds of a range fit each other, its scale and its step.
+
+    Args:
+        parameter: A parameter of type int or float.
+        node: Where ``low``, ``high`` and, where there is one, ``step`` were written.
+
+    Raises:
+        SpecError: They do not.
+    """
     low, high = parameter.bounds
     fields = node.value
     if low > high:

@@ -203,6 +203,10 @@ def test_load_spec_both_spellings_at_once_is_an_error(
             ),
         ),
         (
+            "pruner: 5\n",
+            "space.yaml:4: pruner: got '5'; expected one of asha, hyperband, median, none.",
+        ),
+        (
             "pruner: {name: asha, min_epoch: 3}\n",
             (
                 "space.yaml:4: pruner.min_epoch: unknown key 'min_epoch'; expected one of "

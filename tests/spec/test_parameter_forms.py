@@ -258,6 +258,13 @@ PLACE = "space.yaml:5: parameters.x"
             ),
         ),
         (
+            "{min: 0, max: 1, distribution: [uniform]}",
+            (
+                ".distribution: got ['uniform']; expected one of uniform, int_uniform, q_uniform, "
+                "log_uniform_values, categorical, constant."
+            ),
+        ),
+        (
             "{type: int, min: 0, max: 1, distribution: uniform}",
             ".distribution: uniform contradicts parameters.x.type (SPACE:5)",
         ),
