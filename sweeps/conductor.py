@@ -151,8 +151,7 @@ def _run_trials(sweep: _Sweep, drafting: Drafting) -> str:
     sweep.space.retry(lambda: prepare_extensions(sweep.paths, sweep.study))
     trials = [trial for trial in sweep.study.trials() if trial.state != "waiting"]
     interrupted = [trial for trial in trials if trial.state == "running"]
-    leader = sweep.study.leader()
-    clear_finished(sweep.paths, sweep.spec, trials, leader.number if leader else None)
+    clear_finished(sweep.paths, sweep.spec, trials, sweep.study.find_leading())
     num_counted = sum(trial.counts for trial in trials)
     num_left = max(0, limits.trials - num_counted) + len(interrupted)
     workers = _count_workers(sweep, num_left)

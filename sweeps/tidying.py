@@ -13,7 +13,7 @@ from sweeps.errors import OptionError
 from sweeps.lock import hold_sweep
 from sweeps.paths import SweepPaths
 from sweeps.reading import read_sweep_record
-from sweeps.search.front import find_leader
+from sweeps.search.front import find_leading
 from sweeps.search.replay import read_study
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.model import SweepSpec, spec_from_json
@@ -69,9 +69,8 @@ def tidy(
     with hold_sweep(paths.lock):
         restore_dir(paths.bundle.root)
         trials = read_study(paths)
-        leader = find_leader(trials, spec.objectives, spec.export.choose)
-        number = leader.number if leader else None
-        chosen = choose_files(paths, spec, trials, number)
+        leading = find_leading(trials, spec.objectives, spec.export.choose)
+        chosen = choose_files(paths, spec, trials, leading)
         found = _measure(_list_unneeded(paths, trials, chosen))
         for entry in [] if dry_run else found:
             remove_entry(entry.path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -46,7 +46,7 @@ class Deletions:
 def choose_deletions(
     trials: Sequence[StoredTrial],
     *,
-    leader: int | None,
+    leading: Set[int],
     direction: Direction,
     best: int | None = None,
     max_bytes: int | None = None,
@@ -56,12 +56,13 @@ def choose_deletions(
 
     A latest state serves only to extend a complete trial, so it goes where the trial's checkpoint
     does, and before any checkpoint where disk is short. Of checkpoints those of failed and pruned
-    trials go first, then of complete ones, the worst of each first. The leader's stays even where
-    it alone is larger than the limit, and so does whatever a trial that has not ended needs.
+    trials go first, then of complete ones, the worst of each first. Those of trials that
+    lead stay even where they alone are more than the limits allow, and so does whatever a trial
+    that has not ended needs.
 
     Args:
         trials: All trials that have something on disk.
-        leader: The best trial of the sweep; None where none has completed.
+        leading: The best trial of the sweep, or all that may become it when others have ended.
         direction: ``minimize`` or ``maximize``.
         best: How many ended trials keep their checkpoint; None means all.
         max_bytes: What all trials may use together, in bytes; None means no limit.
@@ -74,10 +75,11 @@ def choose_deletions(
         given = f"{best!r}, {max_bytes!r} and {latest!r}"
         raise ValueError(f"expected best >= 1, max_bytes >= 0 and latest >= 0, got {given}")
     ended = [trial for trial in trials if trial.state in _RANKS]
-    ended.sort(key=lambda trial: _rank(trial, leader, direction))
+    ended.sort(key=lambda trial: _rank(trial, leading, direction))
     stored = [trial for trial in ended if trial.num_bytes]
     num_over = 0 if best is None else max(0, len(stored) - best)
-    over, left = stored[:num_over], stored[num_over:]
+    over = [trial for trial in stored[:num_over] if trial.number not in leading]
+    left = [trial for trial in stored if trial not in over]
     complete = [each for each in left if each.state == "complete" and not each.is_extended]
     extendable = complete[max(0, len(complete) - latest) :]
     held = [trial for trial in ended if trial.latest_bytes]
@@ -88,7 +90,7 @@ def choose_deletions(
         excess -= sum(trial.latest_bytes for trial in states)
         states += _take([each for each in held if each not in states], "latest_bytes", excess)
         excess -= sum(trial.latest_bytes for trial in held if trial in extendable)
-        over += _take([each for each in left if each.number != leader], "num_bytes", excess)
+        over += _take([each for each in left if each.number not in leading], "num_bytes", excess)
     return Deletions(_list_numbers(states), _list_numbers(over))
 
 
@@ -106,10 +108,10 @@ _RANKS = {"failed": 0, "pruned": 1, "complete": 2}
 
 
 def _rank(
-    trial: StoredTrial, leader: int | None, direction: Direction
+    trial: StoredTrial, leading: Set[int], direction: Direction
 ) -> tuple[bool, int, bool, float, int]:
     """Give a key that sorts what may go first to the front; of equal trials the later one."""
     sign = 1.0 if direction == "maximize" else -1.0
     goodness = sign * (trial.value or 0.0)
     has_value = trial.value is not None
-    return (trial.number == leader, _RANKS[trial.state], has_value, goodness, -trial.number)
+    return (trial.number in leading, _RANKS[trial.state], has_value, goodness, -trial.number)

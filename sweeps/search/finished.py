@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sweeps.search.front import find_front, find_leader
+from sweeps.search.front import find_front, find_leader, find_leading
 from sweeps.search.records import identify
 from sweeps.search.trials import TrialRecord
 from sweeps.spec.conditions import Scalar
@@ -49,6 +49,10 @@ class FinishedTrials:
     def find_same(self, values: Mapping[str, Scalar]) -> int | None:
         """Find the first complete or pruned trial that had exactly these values."""
         return self._numbers_by_values.get(identify(values))
+
+    def find_leading(self) -> frozenset[int]:
+        """Give the numbers of the trials that lead, or may lead when others have ended."""
+        return find_leading(self._front, self._objectives, self._choose)
 
     def find_leader(self) -> TrialRecord | None:
         """Find the best complete trial by the rule ``export.choose``; the first of equal ones."""

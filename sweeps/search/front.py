@@ -57,6 +57,20 @@ def find_leader(
     return min(ranked, default=(0.0, (), 0, None))[-1]
 
 
+def find_leading(
+    records: Iterable[TrialRecord], objectives: Sequence[Objective], choose: Rule = "primary"
+) -> frozenset[int]:
+    """Give the numbers of the trials that lead, or may lead when others have ended.
+
+    By ``primary`` that is the leader: one that is beaten stays so. The knee moves with the range of
+    the front, so that each trial of the front may become it.
+    """
+    if choose == "knee":
+        return frozenset(record.number for record in find_front(records, objectives))
+    leader = find_leader(records, objectives, choose)
+    return frozenset() if leader is None else frozenset([leader.number])
+
+
 def find_losses(record: TrialRecord, objectives: Sequence[Objective]) -> Losses | None:
     """Give a complete trial's values so that smaller is better; None where one is missing.
 

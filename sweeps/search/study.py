@@ -367,6 +367,11 @@ class Study:
         with self._lock:
             return self._finished.find_leader()
 
+    def find_leading(self) -> frozenset[int]:
+        """Give the numbers of the trials that lead, or may lead when others have ended."""
+        with self._lock:
+            return self._finished.find_leading()
+
     def __enter__(self) -> Self:
         return self
 

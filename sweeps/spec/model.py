@@ -231,7 +231,8 @@ class Export(_Section):
         "primary",
         description="With several objectives, which trial of the Pareto front leads and is "
         "exported: primary is the best one by the first objective, knee the one closest to the "
-        "best of every objective at once.",
+        "best of every objective at once. With knee the whole front keeps its checkpoints, since "
+        "each of its trials may lead later.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,10 +67,9 @@ class Collector:
         """Delete what ``keep`` does not ask for, of all trials that have ended."""
         if not is_bounded(self._spec):
             return
-        leader = self._study.leader()
         trials = [*self._ended.values(), *self._study.interrupted()]
         collect_checkpoints(
-            self._paths, self._spec, trials, leader.number if leader else None, self._sizes
+            self._paths, self._spec, trials, self._study.find_leading(), self._sizes
         )
         # A trial that extends another one is known for ever: that one must not be extended again.
         self._ended = {
@@ -84,23 +83,23 @@ def collect_checkpoints(
     paths: SweepPaths,
     spec: SweepSpec,
     trials: Sequence[TrialRecord],
-    leader: int | None,
+    leading: Set[int],
     sizes: Sizes | None = None,
 ) -> None:
     """Delete the checkpoints and latest states that ``keep`` does not ask for.
 
-    Nothing is deleted of a trial that has not ended, nor the leader's checkpoint. If the process
-    dies in between, the next call deletes the rest.
+    Nothing is deleted of a trial that has not ended, nor the checkpoint of one that leads. If the
+    process dies in between, the next call deletes the rest.
 
     Args:
         paths: The sweep's folder.
         spec: What the user asked for.
         trials: All trials of the study that may have something on disk, or extend another one.
-        leader: The best one; None where none has completed.
+        leading: Numbers of the trials that lead, or may lead when others have ended.
         sizes: What is known of ended trials already; brought up to date.
     """
     sizes = {} if sizes is None else sizes
-    chosen = choose_files(paths, spec, trials, leader, sizes)
+    chosen = choose_files(paths, spec, trials, leading, sizes)
     for number in chosen.latest:
         LatestStore(paths.trial(number)).clear()
         sizes[number] = (sizes[number][0] if _has_limit(spec) else 0, 0)
@@ -114,7 +113,7 @@ def choose_files(
     paths: SweepPaths,
     spec: SweepSpec,
     trials: Sequence[TrialRecord],
-    leader: int | None,
+    leading: Set[int],
     sizes: Sizes | None = None,
 ) -> Deletions:
     """Choose what `collect_checkpoints` deletes; deletes nothing."""
@@ -139,7 +138,7 @@ def choose_files(
         )
     return choose_deletions(
         stored,
-        leader=leader,
+        leading=leading,
         direction=spec.objective.direction,
         best=spec.keep.best,
         max_bytes=spec.keep.max_disk,
@@ -148,7 +147,7 @@ def choose_files(
 
 
 def clear_finished(
-    paths: SweepPaths, spec: SweepSpec, trials: Sequence[TrialRecord], leader: int | None
+    paths: SweepPaths, spec: SweepSpec, trials: Sequence[TrialRecord], leading: Set[int]
 ) -> None:
     """Delete what a killed driver left with finished trials, and what ``keep`` does not ask for."""
     for trial in trials:
@@ -156,7 +155,7 @@ def clear_finished(
             release_state(paths, trial.number, trial.state)
             remove_leftovers(paths.trial(trial.number).checkpoints)
     if is_bounded(spec):
-        collect_checkpoints(paths, spec, trials, leader)
+        collect_checkpoints(paths, spec, trials, leading)
 
 
 def release_state(paths: SweepPaths, number: int, state: str) -> None:

@@ -39,7 +39,7 @@ def test_choose_deletions_failed_and_pruned_go_first(
 ) -> None:
     """The worst goes first within its kind; the leader and a running trial stay."""
     chosen = choose_deletions(
-        TRIALS, leader=2, direction="maximize", best=best, max_bytes=max_bytes
+        TRIALS, leading={2}, direction="maximize", best=best, max_bytes=max_bytes
     )
     assert chosen == Deletions(checkpoints=tuple(expected))
 
@@ -52,7 +52,7 @@ def test_choose_deletions_minimize_and_ties() -> None:
         StoredTrial(2, "complete", 0.1, 1),
         StoredTrial(3, "complete", None, 1),
     ]
-    chosen = choose_deletions(trials, leader=2, direction="minimize", best=1)
+    chosen = choose_deletions(trials, leading={2}, direction="minimize", best=1)
     assert chosen.checkpoints == (3, 1, 0)
 
 
@@ -85,13 +85,22 @@ def test_choose_deletions_latest_states_go_before_checkpoints(
     """Only the best complete trials keep theirs, and give them up first, the leader's last."""
     chosen = choose_deletions(
         WITH_STATES,
-        leader=2,
+        leading={2},
         direction="maximize",
         best=best,
         max_bytes=max_bytes,
         latest=latest,
     )
     assert chosen == Deletions(states, checkpoints)
+
+
+def test_choose_deletions_keeps_every_trial_that_may_lead() -> None:
+    """With several objectives the leader may be one that was none before."""
+    trials = [StoredTrial(number, "complete", float(number), 10, 0) for number in range(4)]
+    chosen = choose_deletions(trials, leading={0, 2}, direction="minimize", best=1)
+    assert chosen.checkpoints == (3, 1)
+    limited = choose_deletions(trials, leading={0, 2}, direction="minimize", max_bytes=0)
+    assert limited.checkpoints == (3, 1)
 
 
 def test_choose_deletions_state_of_an_extended_trial_goes() -> None:
@@ -101,7 +110,7 @@ def test_choose_deletions_state_of_an_extended_trial_goes() -> None:
         StoredTrial(1, "complete", 0.8, 10, 5),
         StoredTrial(2, "complete", 0.7, 10, 5),
     ]
-    chosen = choose_deletions(trials, leader=0, direction="maximize", latest=2)
+    chosen = choose_deletions(trials, leading={0}, direction="maximize", latest=2)
     assert chosen == Deletions(latest=(0,))
 
 
@@ -113,7 +122,7 @@ def test_choose_deletions_refuses_impossible_limits(
     with pytest.raises(ValueError, match="expected best >= 1, max_bytes >= 0 and latest >= 0"):
         choose_deletions(
             TRIALS,
-            leader=2,
+            leading={2},
             direction="maximize",
             best=best,
             max_bytes=max_bytes,
@@ -146,7 +155,12 @@ def test_choose_deletions_keeps_its_promises(
     complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
     leader = max(complete, key=lambda trial: trial.value or 0).number if complete else None
     chosen = choose_deletions(
-        trials, leader=leader, direction="maximize", best=best, max_bytes=max_bytes, latest=latest
+        trials,
+        leading=set() if leader is None else {leader},
+        direction="maximize",
+        best=best,
+        max_bytes=max_bytes,
+        latest=latest,
     )
     assert leader not in chosen.checkpoints
     assert len(set(chosen.checkpoints)) == len(chosen.checkpoints)

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from sweeps.causes import Cause
-from sweeps.search.front import find_front, find_leader, find_losses
+from sweeps.search.front import find_front, find_leader, find_leading, find_losses
 from sweeps.search.trials import TrialRecord, TrialState
 from sweeps.spec.model import Objective
 
@@ -61,6 +61,14 @@ def test_trial_that_repeats_another_one_never_leads() -> None:
     trained = make_record(1, 0.9, 10)
     assert find_front([repeat, trained], BOTH) == (trained,)
     assert find_leader([repeat, trained], BOTH[:1]) == trained
+
+
+def test_all_of_the_front_may_lead_by_the_knee() -> None:
+    """It moves as the front grows: who led no one before may lead then; by primary never."""
+    records = make_records((0.6, 0), (1.0, 1), (0.9, 0.4), (0.85, 0.3))
+    assert find_leading(records, BOTH, "knee") == {0, 1, 2, 3}
+    assert find_leading(records, BOTH) == {1}
+    assert find_leading([], BOTH, "knee") == find_leading([], BOTH) == frozenset()
 
 
 def test_find_front_holds_complete_trials_only() -> None:

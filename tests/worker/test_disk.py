@@ -48,7 +48,7 @@ def test_choose_files_counts_a_linked_checkpoint_once(tmp_path: Path) -> None:
     record = TrialRecord(0, "complete", 0.5)
     sizes: dict[int, tuple[int, int]] = {}
     spec = make_spec(keep=Keep(max_disk=2 * SHARED - 1, latest=1))
-    chosen = choose_files(SweepPaths(tmp_path), spec, [record], 0, sizes)
+    chosen = choose_files(SweepPaths(tmp_path), spec, [record], {0}, sizes)
     assert (chosen.latest, chosen.checkpoints) == ((), ())
     state = trial.latest / "epoch-000001" / "state.json"
     assert sizes == {0: (SHARED, OWN + state.stat().st_size)}
