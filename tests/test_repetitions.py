@@ -92,9 +92,9 @@ def test_same_parameters_are_not_trained_twice(make_space: MakeSpace, tmp_path: 
         ("OwnFit", None, 3, {"batch"}),
         ("instance", None, 3, {"batch"}),
         ("OwnEpochs", None, 2, {"my_epochs"}),
-        ("ReturnsNumber", 0.75, 1, set()),
-        ("ReturnsDict", 0.5, 1, set()),
-        ("ReturnsList", 0.5, 1, set()),
+        ("ReturnsNumber", 0.75, 3, set()),
+        ("ReturnsDict", 0.5, 3, set()),
+        ("ReturnsList", 0.5, 3, set()),
         ("CustomLoop", 0.6, 2, set()),
     ],
 )
@@ -122,13 +122,28 @@ def test_hypermodel_runs_unchanged(
     assert trial.checkpoint is not None
 
 
+def test_hypermodel_fit_may_return_all_objectives(make_space: MakeSpace, tmp_path: Path) -> None:
+    """Each number of its dict is one of the epoch that nobody saw."""
+    space = make_space(
+        model=f"{FAKES / 'hypermodels.py'}:ReturnsDict",
+        limits="{trials: 1}",
+        objective="",
+        objectives="[val_accuracy, val_loss]",
+        export="{formats: [keras]}",
+        pruner="none",
+    )
+    report = sweeps.run(space, results=tmp_path)
+    assert report.trials[0].values == {"val_accuracy": 0.5, "val_loss": 1.0}
+
+
 @pytest.mark.parametrize("hypermodel", ["Diverges", "DivergesInTheEnd"])
 def test_hypermodel_fit_that_returns_no_finite_number_fails_its_trial_alone(
     make_space: MakeSpace, tmp_path: Path, hypermodel: str
 ) -> None:
     """It has diverged; the sweep goes on, and says so in the trial's outcome."""
     model = f"{FAKES / 'hypermodels.py'}:{hypermodel}"
-    report = sweeps.run(make_space(model=model, limits="{trials: 2}"), results=tmp_path)
+    space = make_space(model=model, limits="{trials: 2}", pruner="none")
+    report = sweeps.run(space, results=tmp_path)
     assert [(trial.state, trial.cause) for trial in report.trials] == [("failed", "diverged")] * 2
     outcome = read_json(SweepPaths(report.folder).trial(1).outcome)
     assert outcome["cause"] == "diverged"

@@ -78,13 +78,23 @@ def find_returned_value(results: Any, metric: str, direction: Direction) -> floa
     )
 
 
+def find_returned_logs(results: Any) -> dict[str, float]:
+    """Find all numbers in a dict that ``fit`` returned, by metric; none in anything else."""
+    given = results.items() if isinstance(results, dict) else ()
+    return {str(name): float(value) for name, value in given if _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
 def _find_one(result: Any, metric: str, direction: Direction) -> float:
     if isinstance(result, keras.callbacks.History):
         columns = result.history.get(metric, [])
         best = find_best_value([{metric: value} for value in columns], metric, direction)
         if best is not None:
             return best
-    if isinstance(result, int | float | np.floating) and not isinstance(result, bool):
+    if _is_number(result):
         return float(result)
     if isinstance(result, dict) and metric in result:
         return float(result[metric])

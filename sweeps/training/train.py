@@ -29,7 +29,12 @@ from sweeps.training.latest_checkpoint import (
 )
 from sweeps.training.model_size import check_size
 from sweeps.training.models import build_model, load_hypermodel
-from sweeps.training.own_fit import call_own_fit, find_returned_value, has_own_fit
+from sweeps.training.own_fit import (
+    call_own_fit,
+    find_returned_logs,
+    find_returned_value,
+    has_own_fit,
+)
 from sweeps.training.pauses import Pauses
 from sweeps.training.profile import describe_profile, list_reasons
 from sweeps.training.random_ops import watch_random_ops
@@ -299,7 +304,10 @@ def _make_saver(model: Any, callbacks: Sequence[Any]) -> ModelSaver | None:
 
 
 def _fit_with_own(trial: _Trial, model: Any, plan: FitPlan, callbacks: list[Any]) -> float | None:
-    """Call the HyperModel's own fit; a value that no callback has seen becomes one epoch."""
+    """Call the HyperModel's own fit; a value that no callback has seen is that of its last epoch.
+
+    How many it trained nobody knows: so many as it was given.
+    """
     objective = trial.spec.objective
     results = call_own_fit(trial.hypermodel, trial.hp, model, plan, callbacks)
     _record_values(trial)
@@ -308,9 +316,10 @@ def _fit_with_own(trial: _Trial, model: Any, plan: FitPlan, callbacks: list[Any]
         return None
     value = find_returned_value(results, objective.metric, objective.direction)
     if value is not None and reporting.epoch == plan.first_epoch:
+        logs = find_returned_logs(results) | {objective.metric: value}
         for callback in callbacks:
             callback.set_model(model)
-            callback.on_epoch_end(plan.first_epoch, {objective.metric: value})
+            callback.on_epoch_end(plan.epochs - 1, logs)
     return value
 
 

@@ -57,7 +57,7 @@ class ReturnsDict(Plain):
     """Returns several metrics."""
 
     def fit(self, hp, model, x, y, **kwargs):
-        return {"val_accuracy": 0.5, "other": 1}
+        return {"val_accuracy": 0.5, "val_loss": 1, "name": "none"}
 
 
 class ReturnsList(Plain):
