@@ -30,7 +30,7 @@ class Patient:
     """Stops a trial whose last `patience` + 1 reports are all worse than its best before.
 
     Unlike Keras' EarlyStopping the trial counts as pruned, not complete. A trial that stays level
-    is not stopped.
+    is not stopped. Refused beside repeats and folds, each of which begins behind the one before.
     """
 
     Options = PatientOptions
