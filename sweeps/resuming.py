@@ -1,8 +1,8 @@
 """What may change when a sweep goes on: everything is compared with what it began with.
 
 Ordinary are other limits and wider ranges of numbers. Other keys of the space file, code, data and
-versions have to be accepted. Objectives, repeats or folds, and any other change of a parameter never
-are: a study whose values mean two things is none.
+versions have to be accepted. Objectives, repeats or folds, and any other change of a parameter
+never are: a study whose values mean two things is none.
 """
 
 from __future__ import annotations
