@@ -80,7 +80,7 @@ def predict(
 def _parse_scale(text: str) -> float:
     try:
         return float(Fraction(text))
-    except (ValueError, ZeroDivisionError) as error:
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise OptionError(f"--scale {text}: expected a number, such as 1/255.") from error
 
 

@@ -78,7 +78,7 @@ def _convert_searcher(draft: Draft, file: ForeignFile, searcher: Node) -> None:
     name = file.take(searcher, "name")
     if name is None:
         raise searcher.error("name is missing")
-    if name.value not in SEARCHERS:
+    if not name.is_one_of(SEARCHERS):
         raise name.wrong(f"expected one of {', '.join(SEARCHERS)}")
     draft.put("sampler", "name", name.with_value(SEARCHERS[name.value]))
     trials = file.take(searcher, "max_trials")
@@ -139,7 +139,7 @@ def _convert_parameters(
         name = f"{prefix}{key}"
         if not node.is_mapping:
             _convert_plain(draft, file, section, key, name)
-        elif "type" not in node.value or node.value["type"].value not in KINDS:
+        elif "type" not in node.value or not node.value["type"].is_one_of(KINDS):
             _convert_parameters(draft, file, node, is_grid=is_grid, prefix=f"{name}.")
         else:
             _convert_parameter(draft, file, name, node, is_grid=is_grid)

@@ -102,7 +102,7 @@ def _convert_algorithm(draft: Draft, file: ForeignFile, spec: Node) -> None:
         draft.put_top("seed", item.with_value(_to_seed(item)))
     if name.value == "hyperband":
         _convert_hyperband(draft, file, name, settings)
-    elif name.value in ALGORITHMS:
+    elif name.is_one_of(ALGORITHMS):
         _convert_sampler(draft, file, name, settings)
     else:
         file.leave(name, "proposed by tpe instead")
@@ -209,7 +209,7 @@ def _convert_distribution(file: ForeignFile, space: Node, fields: dict[str, Node
     distribution = file.take(space, "distribution")
     if distribution is None:
         return []
-    if distribution.value not in DISTRIBUTIONS:
+    if not distribution.is_one_of(DISTRIBUTIONS):
         raise distribution.wrong(f"expected one of {', '.join(DISTRIBUTIONS)}")
     scale = DISTRIBUTIONS[distribution.value]
     fields["scale"] = distribution.with_value(scale)

@@ -65,7 +65,7 @@ def _convert_method(draft: Draft, file: ForeignFile) -> None:
     method = file.take(file.root, "method")
     if method is None:
         return
-    if method.value not in METHODS:
+    if not method.is_one_of(METHODS):
         file.leave(method, "proposed by tpe instead")
         return
     if method.value == "bayes":
@@ -103,7 +103,11 @@ def _find_first_rung(draft: Draft, file: ForeignFile, node: Node, eta: Node | No
     if factor <= 1 or not 0 <= power < 100:
         raise node.wrong("expected eta above 1 and s from 0 to 99")
     draft.note("pruner", "min_epochs is max_iter / eta**s")
-    return last.with_value(max(1, int(read_number(last) // factor**power)))
+    try:
+        first = int(read_number(last) // factor**power)
+    except OverflowError:
+        first = 0
+    return last.with_value(max(1, first))
 
 
 def _convert_run_cap(draft: Draft, file: ForeignFile) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,6 +52,10 @@ class Node:
     def is_list(self) -> bool:
         """Tell whether the value is a list."""
         return isinstance(self.value, list)
+
+    def is_one_of(self, words: Container[str]) -> bool:
+        """Tell whether the value is one of some words; a list or a mapping is none."""
+        return isinstance(self.value, str) and self.value in words
 
     def to_python(self) -> Any:
         """Drop the places: plain dicts, lists and scalars."""

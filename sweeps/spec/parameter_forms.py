@@ -154,7 +154,7 @@ def _expand_distribution(_: Node, fields: dict[str, Node]) -> dict[str, Node]:
     if given is None:
         return fields
     rest = {key: node for key, node in fields.items() if key != "distribution"}
-    if not isinstance(given.value, str) or given.value not in DISTRIBUTIONS:
+    if not given.is_one_of(DISTRIBUTIONS):
         names = list(DISTRIBUTIONS)
         hint = suggest_name(str(given.value), names)
         raise given.wrong(f"expected one of {', '.join(names)}.{hint}")

@@ -47,7 +47,7 @@ def read_choice(menu: Menu, node: Node, *, default: str) -> Choice:
         raise node.wrong(f"expected the name of a {menu.room}: one of {', '.join(menu)}")
     given: Mapping[str, Node] = node.value
     name = given.get("name", node.with_value(default))
-    if not isinstance(name.value, str) or name.value not in menu:
+    if not name.is_one_of(menu):
         raise name.error(menu.describe_unknown(str(name.to_python())))
     options = {key: child.to_python() for key, child in given.items() if key != "name"}
     return Choice(name=name.value, options=validate_options(menu, name.value, options, node))

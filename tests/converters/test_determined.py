@@ -67,6 +67,7 @@ def test_determined_plain_and_nested_values(tmp_path: Path) -> None:
             "pbt",
             "foreign.yaml:8: searcher.name: got 'pbt'; expected one of single",
         ),
+        ("adaptive_asha", "[single]", "searcher.name: got ['single']; expected one of single"),
         ("base: 10.0", "base: 1", "foreign.yaml:4: hyperparameters.learning_rate.base: got 1"),
         ("maxval: 32", "maxval: 3", "foreign.yaml:5: hyperparameters.layer1.minval: got 4"),
         ("vals: [sgd, adam]", "vals: sgd", "foreign.yaml:6: hyperparameters.opt.vals: got 'sgd'"),

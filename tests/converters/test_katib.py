@@ -80,6 +80,7 @@ def test_katib_hyperband_is_a_sampler_and_a_pruner(tmp_path: Path) -> None:
         ("type: minimize, ", "", "foreign.yaml:5: spec.objective: type is missing"),
         ("parameterType: double", "parameterType: real", "foreign.yaml:16: spec.parameters.0."),
         ("logUniform", "loguniform", "expected one of uniform, normal, logUniform, logNormal"),
+        ("logUniform", "[uniform]", "expected one of uniform, normal, logUniform, logNormal"),
         ('value: "12"', 'value: "x"', "foreign.yaml:8: spec.algorithm.algorithmSettings.0.value"),
         ("maxTrialCount: 12", "maxTrialCount: many", "foreign.yaml:11: spec.maxTrialCount: got"),
         ("medianstop", "mean", "foreign.yaml:9: spec.earlyStopping.algorithmName: got 'mean'"),

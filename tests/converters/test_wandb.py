@@ -73,6 +73,19 @@ def test_wandb_max_iter_gives_the_first_rung(tmp_path: Path) -> None:
     assert load(text, tmp_path).pruner.options["min_epochs"] == 3
 
 
+def test_wandb_numbers_beyond_all_bounds_give_the_first_epoch(tmp_path: Path) -> None:
+    """A quotient that no float holds is below any epoch."""
+    early = "early_terminate: {type: hyperband, max_iter: 27.5, eta: 9999999999, s: 99}"
+    text = f"method: random\n{early}\nparameters: {{x: {{value: 1}}}}\n"
+    assert load(text, tmp_path).pruner.options["min_epochs"] == 1
+
+
+def test_wandb_method_that_is_no_word_is_left_out(tmp_path: Path) -> None:
+    """As one that is not known, and said so."""
+    found = convert("method: [bayes]\nparameters: {x: {value: 1}}\n", tmp_path)
+    assert "proposed by tpe instead" in found.text
+
+
 def test_wandb_what_has_no_end_is_marked(tmp_path: Path) -> None:
     """Neither metric nor run_cap: the space file says so where they would stand."""
     text = convert("method: custom\nparameters: {x: {values: [1, 2]}}\n", tmp_path).text
