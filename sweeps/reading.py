@@ -9,7 +9,7 @@ from typing import Any
 
 from sweeps.bundles.manifest import read_manifest
 from sweeps.durable import read_json, refuse_links
-from sweeps.errors import SweepNotFoundError
+from sweeps.errors import SweepNotFoundError, describe_error
 from sweeps.lock import is_held
 from sweeps.paths import SweepPaths, is_file_name
 from sweeps.search.front import find_front, find_leader
@@ -90,7 +90,14 @@ def read_sweep_record(paths: SweepPaths) -> dict[str, Any]:
             f"{paths.root}: there is no sweep here (spec.json is missing). "
             "Start one with: python -m sweeps run SPACE.yaml"
         )
-    record: dict[str, Any] = read_json(paths.spec)
+    try:
+        record: dict[str, Any] = read_json(paths.spec)
+        record["spec"].items()
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise SweepNotFoundError(
+            f"{paths.spec}: damaged, so that there is no sweep to read ({describe_error(error)}). "
+            "Put it back from a copy, or start a new sweep."
+        ) from error
     return record
 
 

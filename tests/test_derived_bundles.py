@@ -265,4 +265,6 @@ def test_predict_command_tells_a_mistake_with_status_2(
     assert "expected a file whose name ends in" in capfd.readouterr().err
     assert run_command_line([*given, "--scale", "1/0"]) == 2
     assert "--scale 1/0: expected a number" in capfd.readouterr().err
+    assert run_command_line([*given, "--scale", "1e400"]) == 2
+    assert "--scale 1e400: expected a number" in capfd.readouterr().err
     assert os.listdir(tmp_path) == ["in.npy"]  # noqa: PTH208

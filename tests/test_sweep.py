@@ -380,6 +380,16 @@ def test_read_of_a_folder_without_a_sweep(tmp_path: Path) -> None:
         sweeps.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"sweep_id": "a"}', '{"sweep_id": "a", "spec": []}']
+)
+def test_read_of_a_damaged_record_names_the_file(tmp_path: Path, text: str) -> None:
+    """Whatever has become of it, there is a sentence that says where."""
+    (tmp_path / "spec.json").write_text(text)
+    with pytest.raises(SweepNotFoundError, match=r"spec\.json: damaged"):
+        sweeps.read(tmp_path)
+
+
 def test_load_of_a_sweep_without_a_bundle_says_how_to_get_one(
     make_space: MakeSpace, tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ def read_manifest(bundle: BundlePaths) -> dict[str, Any]:
         manifest: dict[str, Any] = read_json(bundle.manifest)
         _check_schema(bundle, manifest["schema"])
         manifest["files"].items()
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{bundle.manifest}: not a manifest ({error}).") from error
     return manifest
 

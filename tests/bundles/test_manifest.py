@@ -135,7 +135,18 @@ def test_read_manifest_refuses_a_schema_it_does_not_know(bundle: BundlePaths, sc
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "3", "{}", '{"schema": 1}', '{"schema": 1, "files": []}', "\udc80"]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        "{}",
+        '{"schema": 1}',
+        '{"schema": 1, "files": []}',
+        "\udc80",
+        "[" * 99_999,
+    ],
 )
 def test_read_manifest_refuses_what_is_none(bundle: BundlePaths, text: str) -> None:
     """Damage is one clear error, never an exception of ours."""
