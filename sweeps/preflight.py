@@ -289,6 +289,7 @@ def warn_of_disk(folder: Path, needed: int | None) -> str | None:
 
 def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Discovery]:
     """Explore the parameters of the code, and beside that look at data and model."""
+    _check_constraints(spec, space)
     threads = divide_cores("auto", 1).threads
     engine.hold_data(spec.data, spec.seed)
     run_task = lend_to(engine.run_task, open_devices(spec.resources))
@@ -321,6 +322,14 @@ def _inspect(engine: Engine, spec: SweepSpec, space: Path) -> tuple[Message, Dis
         raise CheckError(problems, found["traceback"])
     found["space"] = [parameter_to_json(parameter) for parameter in known.parameters]
     return found, discovery
+
+
+def _check_constraints(spec: SweepSpec, space: Path) -> None:
+    if spec.constraints:
+        from sweeps.search.proposals import find_infeasible  # imports Optuna, which takes a second
+
+        if told := find_infeasible(spec):
+            raise CheckError([Problem(str(space), "constraints", told)])
 
 
 def _find_need(engine: Engine, spec: SweepSpec, found: Message, discovery: Discovery) -> int | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import sweeps
-from sweeps.errors import SpecError
+from sweeps.errors import CheckError, SpecError
 from sweeps.preflight import load_space
+from sweeps.search.proposals import find_infeasible
 from tests.conftest import MakeSpace
 
 
@@ -93,3 +94,24 @@ def test_check_parameter_of_the_file_below_one_of_the_code(
     parameters = "{units: {type: int, low: 8, high: 16, when: {kind: wide}}}"
     space = make_space(model=f"{code}:build", parameters=parameters)
     assert sweeps.check(space).declared == ("kind",)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "grid"])
+def test_constraints_that_no_point_fulfils_are_found_before_anything_is_written(
+    tmp_path: Path, make_space: MakeSpace, sampler: str, shared_engine: object
+) -> None:
+    """A sweep would begin trials that fail, and leave a folder which nobody can resume."""
+    del shared_engine
+    lines = {
+        "parameters": "{units: {type: int, low: 8, high: 64, step: 8}}",
+        "sampler": sampler,
+    }
+    space = make_space(**lines, constraints="[units > 500]")
+    message = r"constraints: no point fulfils .* units > 500\. Loosen"
+    with pytest.raises(CheckError, match=message):
+        sweeps.check(space)
+    with pytest.raises(CheckError, match=message):
+        sweeps.run(space, results=tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+    for possible in ("[]", "[units > 50]", "[units != 8]"):
+        assert find_infeasible(load_space(make_space(**lines, constraints=possible), ())) == ""

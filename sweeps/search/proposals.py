@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 
 from sweeps.search.extensions import hide_extensions
 from sweeps.search.options import load_options
@@ -31,6 +32,25 @@ if TYPE_CHECKING:
 MAX_RETRIES = 1000
 # A model of the space can be sure of a region that the constraints forbid; chance is not.
 _RETRIES_BY_SAMPLER = 50
+
+
+def find_infeasible(spec: SweepSpec) -> str:
+    """Say that the constraints seem to forbid every point, as a sweep would find; else nothing.
+
+    A grid is gone through; whatever else is asked for, in the end points are drawn by chance.
+    """
+    if not spec.constraints:
+        return ""
+    if spec.sampler.name != "grid":
+        spec = spec.model_copy(update={"sampler": Choice(name="random")})
+    storage = optuna.storages.InMemoryStorage()
+    study_id = storage.create_new_study([StudyDirection.MINIMIZE], spec.name)
+    trial = storage.get_trial(storage.create_new_trial(study_id))
+    try:
+        Proposer(spec, storage, spec.name, frozenset()).propose(trial, {})
+    except InfeasibleSpaceError as error:
+        return str(error)
+    return ""
 
 
 class Proposer:
@@ -97,7 +117,7 @@ class Proposer:
                 return values
         raise InfeasibleSpaceError(
             f"no point fulfils the constraints; {MAX_RETRIES} were tried. The last one: "
-            f"{problems[0]} Loosen the constraints or narrow the parameters."
+            f"{problems[0].rstrip('.')}. Loosen the constraints or narrow the parameters."
         )
 
     def suggest(self, trial: FrozenTrial, parameter: Parameter) -> Scalar:
