@@ -285,7 +285,7 @@ def test_error_of_one_worker_lets_the_other_trials_end_as_after_a_signal(
     make_space: MakeSpace, tmp_path: Path
 ) -> None:
     """A watcher that raises costs no epoch of another trial, and resume goes on."""
-    space = make_space(**{**SLOW, "limits": "{trials: 2, workers: 2}"})
+    space = make_space(**{**SLOW, "limits": "{trials: 2, workers: 2}", "pruner": "none"})
     whole = sweeps.run(space, results=tmp_path / "whole")
 
     def fail(event: Event) -> None:

@@ -27,7 +27,7 @@ with hold_sweep(Path(sys.argv[1])):
 def make_sweep(name: str) -> Path:
     folder = Path("results") / name
     folder.mkdir(parents=True)
-    write_json(folder / "spec.json", {"schema": 1})
+    write_json(folder / "spec.json", {"schema": 1, "spec": {}})
     return folder
 
 

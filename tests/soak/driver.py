@@ -84,10 +84,10 @@ def _forget_attempts() -> None:
 def _delete_the_leaders() -> None:
     collect = disk.collect_checkpoints
 
-    def deleting(paths: Any, spec: Any, trials: Any, leader: int | None, *sizes: Any) -> None:
-        collect(paths, spec, trials, leader, *sizes)
-        if leader is not None:
-            BestStore(paths.trial(leader)).remove_others(None)
+    def deleting(paths: Any, spec: Any, trials: Any, leading: set[int], *sizes: Any) -> None:
+        collect(paths, spec, trials, leading, *sizes)
+        for number in leading:
+            BestStore(paths.trial(number)).remove_others(None)
 
     disk.collect_checkpoints = deleting  # type: ignore[assignment]
 
