@@ -52,17 +52,11 @@ def _check_free(path: Path, *, archive: bool) -> None:
             raise OptionError(f"{path}: {parent} is a bundle itself. Choose another target.")
     if archive and path.is_dir():
         raise OptionError(f"{path}: a folder lies here; expected the name of an archive.")
-    if archive and path.exists() and not _is_archive(path):
+    is_ours = _is_archive(path) if archive else path.is_dir() and _is_replaceable(path)
+    if path.exists() and not is_ours:
+        what = "an archive of a bundle" if archive else "a bundle"
         raise OptionError(
-            f"{path}: something else than an archive of a bundle lies here. Move it away, or "
-            "choose another target."
-        )
-    if archive:
-        return
-    if path.exists() and not (path.is_dir() and _is_replaceable(path)):
-        raise OptionError(
-            f"{path}: something else than a bundle lies here. Move it away, or choose another "
-            "target."
+            f"{path}: something else than {what} lies here. Move it away, or choose another target."
         )
 
 

@@ -316,6 +316,8 @@ def _fit_with_own(trial: _Trial, model: Any, plan: FitPlan, callbacks: list[Any]
         return None
     value = find_returned_value(results, objective.metric, objective.direction)
     if value is not None and reporting.epoch == plan.first_epoch:
+        if plan.first_epoch >= plan.epochs:
+            return None  # it was told before the trial was cut short; that is the saved model's
         logs = find_returned_logs(results) | {objective.metric: value}
         for callback in callbacks:
             callback.set_model(model)

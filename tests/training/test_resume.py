@@ -115,6 +115,17 @@ def test_train_trial_with_another_optimizer_says_that_it_is_resumed_approximatel
     assert "the model has another optimizer, whose state is not saved" in channel.reasons
 
 
+def test_train_trial_killed_after_a_fit_that_nobody_saw_keeps_what_it_told(tmp_path: Path) -> None:
+    """Its only epoch is on disk: another value would not be that of the saved model."""
+    spec = make_spec().model_copy(update={"model": f"{SAMPLES}:Unseen"})
+    first = train(tmp_path, spec)
+    state = read_state(tmp_path)
+    second = train(tmp_path, spec, attempt=2)
+    assert (second.state, second.epoch, second.value) == ("complete", 4, first.value)
+    assert second.best == first.best
+    assert read_state(tmp_path) == state
+
+
 def test_train_trial_resumes_early_stopping_where_it_was(tmp_path: Path) -> None:
     """Patience counts on across attempts, so the trial ends in the epoch it would have ended in."""
     spec = make_spec("build_diverging", epochs=8, early_stopping=3)
